@@ -1,0 +1,100 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// An Error is a code with what its readers need: a detail and extension
+// members for the caller, a cause for the log. Make one with a code's
+// methods; errors.Is(err, code) holds for it. Its methods return copies, so
+// an Error may be shared.
+type Error struct {
+	of      Coded
+	detail  string
+	members []Member
+	cause   error
+}
+
+// A Member is an extension member of a problem document.
+type Member struct {
+	Name  string
+	Value any
+}
+
+// Code returns the code that the error was made from.
+func (e *Error) Code() string { return e.of.Code() }
+
+// Status returns the HTTP status of the error's kind.
+func (e *Error) Status() int { return e.of.Status() }
+
+// Detail returns the sentence meant for the caller.
+func (e *Error) Detail() string { return e.detail }
+
+// Members returns the extension members meant for the caller.
+func (e *Error) Members() []Member { return slices.Clone(e.members) }
+
+// Error returns code, detail and cause: the line that belongs in a log.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.of.Code())
+	if e.detail != "" {
+		b.WriteString(": ")
+		b.WriteString(e.detail)
+	}
+	if e.cause != nil {
+		b.WriteString(": ")
+		b.WriteString(e.cause.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is reports whether target is the code that e was made from.
+func (e *Error) Is(target error) bool { return target == error(e.of) }
+
+// Because returns a copy of e with another sentence for the caller.
+func (e *Error) Because(detail string) *Error {
+	c := *e
+	c.detail = detail
+	return &c
+}
+
+// With returns a copy of e with one more extension member. The names that
+// RFC 9457 and [Problem] define are refused by [Problem.MarshalJSON].
+func (e *Error) With(name string, value any) *Error {
+	c := *e
+	c.members = append(slices.Clip(e.members), Member{name, value})
+	return &c
+}
+
+// Wrap returns a copy of e with a cause for the log.
+func (e *Error) Wrap(cause error) *Error {
+	c := *e
+	c.cause = cause
+	return &c
+}
+
+// Of returns the fault that err carries: itself, or the first in its chain.
+// An ended deadline is [ErrTimeout]. Anything else is not a fault, and Of
+// returns false.
+func Of(err error) (Coded, bool) {
+	if err == nil {
+		return nil, false
+	}
+	if c, ok := err.(Coded); ok {
+		return c, true
+	}
+	var c Coded
+	if errors.As(err, &c) {
+		return c, true
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrTimeout, true
+	}
+	return nil, false
+}

@@ -1,0 +1,171 @@
+package fault
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// MediaType is the content type of a problem document.
+const MediaType = "application/problem+json"
+
+// TypePrefix is put before a code's slug to make a problem's type: a relative
+// URI reference (RFC 9457, section 3.1.1) under which an app explains the
+// code.
+const TypePrefix = "/problems/"
+
+// A Problem is the document that a fault becomes on the wire (RFC 9457).
+type Problem struct {
+	Status int
+	Code   string
+	// Detail is a sentence about this occurrence, or empty.
+	Detail string
+	// TraceID lets the caller name the request to whoever runs the service.
+	TraceID string
+	// Errors lists the violations of an invalid input.
+	Errors []Violation
+	// Members are extension members, in order.
+	Members []Member
+}
+
+// ProblemOf returns the document for err. An error that carries no fault
+// becomes [ErrInternal], and nothing of its text is kept.
+func ProblemOf(err error, traceID string) Problem {
+	coded, ok := Of(err)
+	if !ok {
+		coded = ErrInternal
+	}
+	p := Problem{Status: coded.Status(), Code: coded.Code(), TraceID: traceID}
+	switch c := coded.(type) {
+	case *Error:
+		p.Detail, p.Members = c.detail, c.members
+		var v Violations
+		if errors.As(c.cause, &v) {
+			p.Errors = v
+		}
+	case Violations:
+		p.Errors = c
+	}
+	if p.Detail == "" {
+		p.Detail = standardDetail(p)
+	}
+	return p
+}
+
+func standardDetail(p Problem) string {
+	switch {
+	case len(p.Errors) == 1:
+		return "The input breaks a rule."
+	case len(p.Errors) > 1:
+		return "The input breaks " + strconv.Itoa(len(p.Errors)) + " rules."
+	case p.Code == ErrInternal.Code():
+		return "Something failed on our side. Quote the trace id when you ask about it."
+	}
+	return ""
+}
+
+// Type returns the problem's type: [TypePrefix] and the code as a slug.
+func (p Problem) Type() string { return TypePrefix + Slug(p.Code) }
+
+// Slug returns a code as it stands in a problem type: "card-declined" for
+// "card_declined".
+func Slug(code string) string { return strings.ReplaceAll(code, "_", "-") }
+
+// Title returns the code as words: the summary of the problem type, the same
+// for every occurrence.
+func (p Problem) Title() string {
+	s := strings.ReplaceAll(p.Code, "_", " ")
+	if s == "" {
+		return http.StatusText(p.Status)
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// MarshalJSON writes the document's members in a fixed order. It fails if an
+// extension member takes a name that the document defines itself, or if the
+// member's value cannot be encoded.
+func (p Problem) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, 256)
+	b = appendMember(b, "type", p.Type())
+	b = appendMember(b, "title", p.Title())
+	b = append(b, `,"status":`...)
+	b = strconv.AppendInt(b, int64(p.Status), 10)
+	b = appendMember(b, "code", p.Code)
+	if p.Detail != "" {
+		b = appendMember(b, "detail", p.Detail)
+	}
+	if p.TraceID != "" {
+		b = appendMember(b, "trace_id", p.TraceID)
+	}
+	if len(p.Errors) > 0 {
+		list, err := json.Marshal(p.Errors)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `,"errors":`...), list...)
+	}
+	for _, m := range p.Members {
+		if reserved(m.Name) {
+			return nil, fmt.Errorf("fault: member %q of %s is reserved", m.Name, p.Code)
+		}
+		v, err := json.Marshal(m.Value)
+		if err != nil {
+			return nil, fmt.Errorf("fault: member %q of %s: %w", m.Name, p.Code, err)
+		}
+		name, err := json.Marshal(m.Name)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(append(append(b, ','), name...), ':'), v...)
+	}
+	return append(b, '}'), nil
+}
+
+func reserved(name string) bool {
+	switch name {
+	case "type", "title", "status", "detail", "instance", "code", "trace_id", "errors":
+		return true
+	}
+	return false
+}
+
+func appendMember(b []byte, name, value string) []byte {
+	if len(b) == 0 {
+		b = append(b, '{')
+	} else {
+		b = append(b, ',')
+	}
+	b = append(append(append(b, '"'), name...), '"', ':')
+	v, err := json.Marshal(value)
+	if err != nil { // a string always encodes
+		return append(b, `""`...)
+	}
+	return append(b, v...)
+}
+
+// Write answers with the problem. A problem that cannot be encoded, because
+// of a bad extension member, is answered without its members, and the error
+// is returned for the log.
+func Write(w http.ResponseWriter, p Problem) error {
+	body, encodeErr := p.MarshalJSON()
+	if encodeErr != nil {
+		p.Members = nil
+		var err error
+		if body, err = p.MarshalJSON(); err != nil {
+			return errors.Join(encodeErr, err)
+		}
+	}
+	h := w.Header()
+	h["Content-Type"] = contentType
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(p.Status)
+	_, err := w.Write(body)
+	return errors.Join(encodeErr, err)
+}
+
+// contentType is shared by all responses: nothing may append to it in place,
+// so its capacity equals its length.
+var contentType = []string{MediaType}[:1:1]
