@@ -1,0 +1,376 @@
+package ashlar_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ashlar-go/ashlar"
+
+// house is the plan of the tree, from the ground up. A package may import the
+// floors named in its row's may, and its tests also those in tests. A new
+// package is put on a floor here before it is imported anywhere.
+var house = []floor{
+	{
+		name:     "words",
+		packages: "fault access rule id config metric trace logs",
+		may:      "internal",
+		tests:    "words",
+	},
+	{
+		name:     "internal", // what no user sees, and the only unsafe
+		packages: "internal/...",
+		may:      "words internal",
+	},
+	{
+		name:     "mechanisms", // each useful alone; they never import each other
+		packages: "serve auth limit cache idem event job work db health supervise outbound webhook",
+		may:      "words internal",
+		tests:    "mechanisms adapters",
+	},
+	{
+		name:     "adapters", // one driver each, and the suites that prove them alike
+		packages: "db/sqlite db/postgres redis db/dbtest",
+		may:      "words internal mechanisms",
+		tests:    "adapters",
+	},
+	{
+		name:     "declaration",
+		packages: "op",
+		may:      "words internal",
+	},
+	{
+		name:     "derivations", // what follows from a declaration; never from a mechanism
+		packages: "rest live openapi graphql tsclient contract",
+		may:      "words internal declaration",
+		tests:    "mechanisms adapters derivations",
+	},
+	{
+		name:     "assembly",
+		packages: ".",
+		may:      "words internal mechanisms adapters declaration derivations",
+		tests:    "assembly around",
+	},
+	{
+		name:     "around",
+		packages: "ashlartest check console scaffold",
+		may:      "words internal mechanisms adapters declaration derivations assembly",
+		tests:    "around",
+	},
+	{
+		name:     "examples", // users' programs: they see what a user sees
+		packages: "examples/...",
+		may:      "words mechanisms adapters declaration derivations assembly examples",
+		tests:    "around",
+	},
+	{
+		name:     "binary",
+		packages: "cmd/...",
+		may:      "words internal mechanisms adapters declaration derivations assembly around binary",
+	},
+}
+
+// exceptions are the imports that were decided against the table; each has its
+// page in docs/decisions.
+var exceptions = map[string][]string{
+	"access": {"fault"}, // 0005: fault is the ground of the words
+	"rule":   {"fault"}, // 0005
+}
+
+// libraries says which packages may import which module besides the standard
+// library, so that each is wrapped once and can be replaced in one place.
+var libraries = map[string]string{
+	"github.com/alecthomas/kong":          ". cmd/...",
+	"github.com/go-json-experiment/json":  "internal/codec",
+	"github.com/golang-jwt/jwt/v5":        "auth",
+	"github.com/google/uuid":              "id",
+	"github.com/pressly/goose/v3":         "db",
+	"github.com/prometheus/client_golang": "metric",
+	"go.yaml.in/yaml/v3":                  "openapi",
+	"golang.org/x/crypto":                 "auth",
+	"golang.org/x/term":                   ". cmd/...",
+	"modernc.org/sqlite":                  "db/sqlite",
+}
+
+// testLibraries may be imported by tests, and by the packages that only tests
+// import.
+var testLibraries = map[string]string{
+	"github.com/go-json-experiment/json":       "internal/codec rest", // the decoder's oracle
+	"github.com/google/go-cmp":                 "...",
+	"github.com/santhosh-tekuri/jsonschema/v6": "...",
+	"pgregory.net/rapid":                       "...",
+}
+
+// kits are the packages that only tests import.
+const kits = "ashlartest db/dbtest"
+
+// vague names say where code was put, not what it is.
+const vague = "base common core helper helpers lib misc model models pkg shared types util utils"
+
+// A floor is one row of the house. Lists are separated by spaces; a name that
+// ends in /... takes every package below it too.
+type floor struct{ name, packages, may, tests string }
+
+// A pkg is what the source files of one folder say.
+type pkg struct {
+	path          string // below the module's, "." for the root
+	name          string
+	documented    bool
+	imports       map[string]string // by the code: import path, and a file that has it
+	importsOfTest map[string]string // by its tests
+}
+
+// TestEveryImportPointsDown holds the table of floors.
+func TestEveryImportPointsDown(t *testing.T) {
+	t.Parallel()
+	const remedy = "import something lower, take a small interface instead, or change the table `house` in house_test.go and say why in docs/decisions"
+
+	for _, p := range packages(t) {
+		own, ok := floorOf(p.path)
+		if !ok {
+			t.Errorf("package %s is on no floor: add it to a row of the table `house` in house_test.go", p.path)
+			continue
+		}
+		for imported, file := range p.imports {
+			target, inside := within(imported)
+			if !inside || slices.Contains(exceptions[p.path], target) {
+				continue
+			}
+			if f, ok := floorOf(target); ok && !holds(own.may, f.name) {
+				t.Errorf("%s: %s (%s) imports %s (%s); %s may import: %s\n\t%s", file, p.path, own.name, target, f.name, own.name, own.may, remedy)
+			}
+		}
+		for imported, file := range p.importsOfTest {
+			target, inside := within(imported)
+			if !inside || target == p.path || slices.Contains(exceptions[p.path], target) {
+				continue
+			}
+			if f, ok := floorOf(target); ok && !holds(own.may+" "+own.tests, f.name) {
+				t.Errorf("%s: the tests of %s (%s) import %s (%s); they may import: %s %s\n\t%s", file, p.path, own.name, target, f.name, own.may, own.tests, remedy)
+			}
+		}
+	}
+}
+
+// TestEveryLibraryIsWrappedOnce holds the table of third-party modules, and
+// keeps test kits and unsafe code where they belong.
+func TestEveryLibraryIsWrappedOnce(t *testing.T) {
+	t.Parallel()
+
+	for _, p := range packages(t) {
+		kit := takes(kits, p.path)
+		for imported, file := range p.imports {
+			switch _, inside := within(imported); {
+			case imported == "C":
+				t.Errorf("%s: cgo is not used: one static binary must build everywhere", file)
+			case imported == "unsafe" && !strings.HasPrefix(p.path, "internal/"):
+				t.Errorf("%s: unsafe is for packages under internal/", file)
+			case imported == "testing" || strings.HasPrefix(imported, "testing/"):
+				// testing/fstest and the like drag flags into a user's binary.
+				if !kit {
+					t.Errorf("%s: %s imports %s outside a test; only these may: %s", file, p.path, imported, kits)
+				}
+			case inside || standard(imported):
+			case takes(allowed(libraries, imported), p.path):
+			case kit && takes(allowed(testLibraries, imported), p.path):
+			default:
+				t.Errorf("%s: %s may not import %s: use the package that wraps it, or add a row to the table `libraries` in house_test.go (it allows: %s)",
+					file, p.path, imported, orNone(allowed(libraries, imported)))
+			}
+		}
+		for imported, file := range p.importsOfTest {
+			_, inside := within(imported)
+			switch {
+			case imported == "unsafe" && !strings.HasPrefix(p.path, "internal/"):
+				t.Errorf("%s: unsafe is for packages under internal/", file)
+			case inside || standard(imported):
+			case takes(allowed(libraries, imported), p.path):
+			case takes(allowed(testLibraries, imported), p.path):
+			default:
+				t.Errorf("%s: the tests of %s may not import %s: add a row to the table `testLibraries` in house_test.go if they must", file, p.path, imported)
+			}
+		}
+	}
+}
+
+// TestEveryPackageIntroducesItself keeps package comments and honest names.
+func TestEveryPackageIntroducesItself(t *testing.T) {
+	t.Parallel()
+
+	for _, p := range packages(t) {
+		if p.name != "" && !p.documented {
+			t.Errorf("package %s has no package comment: say in a sentence what it is for", p.path)
+		}
+		if takes(vague, p.name) {
+			t.Errorf("package %s: %q does not say what it holds: name it after its one idea", p.path, p.name)
+		}
+	}
+}
+
+// TestEveryLinkLeadsSomewhere reads the Markdown pages.
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)\s#]+)[^)]*\)`)
+
+	walk(t, func(file string) {
+		if path.Ext(file) != ".md" {
+			return
+		}
+		text, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], ":") { // another site, or mail
+				continue
+			}
+			if _, err := os.Stat(filepath.FromSlash(path.Join(path.Dir(file), m[1]))); err != nil {
+				t.Errorf("%s links to %s, which is not there", file, m[1])
+			}
+		}
+	})
+}
+
+// packages reads the imports of every Go file of the module, of all build
+// tags and systems alike. It reads them itself rather than through `go list`
+// so that the test cache sees which files the result depends on.
+func packages(t *testing.T) []*pkg {
+	t.Helper()
+	byPath := map[string]*pkg{}
+	walk(t, func(file string) {
+		if path.Ext(file) != ".go" {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(file), nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ignored(f) {
+			return
+		}
+		p := byPath[path.Dir(file)]
+		if p == nil {
+			p = &pkg{path: path.Dir(file), imports: map[string]string{}, importsOfTest: map[string]string{}}
+			byPath[p.path] = p
+		}
+		imports := p.importsOfTest
+		if !strings.HasSuffix(file, "_test.go") {
+			imports = p.imports
+			p.name = f.Name.Name
+			p.documented = p.documented || f.Doc.Text() != ""
+		}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			imports[imported] = file
+		}
+	})
+	if len(byPath) == 0 {
+		t.Fatal("no Go package found: the test must run in the root of the module")
+	}
+	all := make([]*pkg, 0, len(byPath))
+	for _, p := range byPath {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *pkg) int { return strings.Compare(a.path, b.path) })
+	return all
+}
+
+// walk calls visit for each file of the module, with its slash-separated path.
+// Other modules, test data and what the go command ignores are left out.
+func walk(t *testing.T, visit func(file string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == ".":
+			return nil
+		case !d.IsDir():
+			visit(filepath.ToSlash(name))
+			return nil
+		case d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_"):
+			return fs.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ignored reports whether f is a program for `go run`, outside the package.
+func ignored(f *ast.File) bool {
+	return slices.ContainsFunc(f.Comments, func(g *ast.CommentGroup) bool {
+		return g.Pos() < f.Package && g.List[0].Text == "//go:build ignore"
+	})
+}
+
+func floorOf(pkgPath string) (floor, bool) {
+	for _, f := range house {
+		if takes(f.packages, pkgPath) {
+			return f, true
+		}
+	}
+	return floor{}, false
+}
+
+// takes reports whether list names pkgPath, by itself or by a /... above it.
+func takes(list, pkgPath string) bool {
+	for _, entry := range strings.Fields(list) {
+		above, tree := strings.CutSuffix(entry, "...")
+		if entry == pkgPath || tree && strings.HasPrefix(pkgPath+"/", above) {
+			return true
+		}
+	}
+	return false
+}
+
+func holds(list, word string) bool { return slices.Contains(strings.Fields(list), word) }
+
+// allowed returns the packages that table lets import the given path.
+func allowed(table map[string]string, imported string) string {
+	for lib, who := range table {
+		if strings.HasPrefix(imported+"/", lib+"/") {
+			return who
+		}
+	}
+	return ""
+}
+
+func orNone(list string) string {
+	if list == "" {
+		return "nobody"
+	}
+	return list
+}
+
+// within returns the path below the module's of a package of this module.
+func within(imported string) (string, bool) {
+	if imported == module {
+		return ".", true
+	}
+	return strings.CutPrefix(imported, module+"/")
+}
+
+// standard reports whether imported belongs to the standard library: the first
+// element of any other path has a dot.
+func standard(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return !strings.Contains(first, ".")
+}
