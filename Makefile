@@ -1,0 +1,104 @@
+# `make` lists what can be done here. `make check` is exactly what CI runs:
+# .ci/run prepares the machine and then takes STEPS from here, one by one.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+STEPS := format vet tidy lint audit race test bench-test
+
+# The pinned tools have a module of their own, see tools/go.mod.
+TOOL := go tool -modfile=tools/go.mod
+
+PKG      ?= ./...
+RUN      ?=
+FUZZTIME ?= 30s
+COUNT    ?= 6
+
+MATCHING = $(if $(RUN),-run '$(RUN)')
+
+# The Go files that git knows or would take, whatever lies about beside them.
+GOFILES = $$(git ls-files --cached --others --exclude-standard --deduplicate '*.go')
+
+##@ Every day
+
+.PHONY: run test race
+run: ## Serve the payments example on 127.0.0.1:8080, its data in ./.data
+	go run ./examples/payments
+
+test: ## Run the tests (PKG=./rest RUN=TestName to choose)
+	go test $(MATCHING) $(PKG)
+
+race: ## Run the tests under the race detector (PKG=… RUN=…)
+	go test -race $(MATCHING) $(PKG)
+
+.PHONY: fmt fix
+fmt: ## Format every Go file
+	$(TOOL) golangci-lint fmt
+
+fix: ## Format, tidy, and apply the linters' own corrections
+	go mod tidy
+	$(TOOL) golangci-lint run --fix
+
+##@ Before a change is offered
+
+.PHONY: check steps fresh $(STEPS)
+check: $(STEPS) ## Run everything that CI runs
+
+steps: # what .ci/run reads
+	@echo $(STEPS)
+
+format: ## Fail if a file is not formatted
+	@unformatted=$$(gofmt -l $(GOFILES)); \
+	[ -z "$$unformatted" ] || { printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; }
+
+vet: ## Run go vet
+	go vet ./...
+
+tidy: ## Fail if go.mod or go.sum are not tidy, or a module is not what it was
+	go mod tidy -diff
+	go mod verify
+
+lint: ## Run the linters of .golangci.yml
+	$(TOOL) golangci-lint run
+
+audit: ## Look for known vulnerabilities in what is called (GOVULNDB=url for another database)
+	@.ci/audit
+
+bench-test: ## Vet and test the comparison in bench/, a module of its own
+	@if [ -f bench/go.mod ]; then go -C bench vet ./... && go -C bench test ./...; \
+	else echo 'there is no bench/ yet'; fi
+
+fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module cache
+	@.ci/fresh
+
+##@ Now and then
+
+.PHONY: fuzz bench cover tools clean
+fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
+	@.ci/fuzz $(FUZZTIME) $(PKG)
+
+bench: ## Run the benchmarks COUNT (6) times, medians by benchstat, raw figures in bin/bench.txt
+	@mkdir -p bin
+	go test -run '^$$' -bench '$(or $(RUN),.)' -benchmem -count $(COUNT) $(PKG) | tee bin/bench.txt
+	$(TOOL) benchstat bin/bench.txt
+
+cover: ## Show which lines no test reaches, in bin/cover.html
+	@mkdir -p bin
+	go test -coverpkg=./... -coverprofile=bin/cover.out ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	@go tool cover -func=bin/cover.out | tail -n 1
+
+tools: ## Raise the pinned tools to their newest versions
+	go -C tools get tool
+	go -C tools mod tidy
+
+clean: ## Remove what the targets above wrote
+	rm -rf bin .data
+
+.PHONY: help
+help: ## List every target
+	@awk 'BEGIN {FS = ":.*## "} \
+	/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
