@@ -1,0 +1,160 @@
+package op
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ashlar-go/ashlar/rule"
+)
+
+// nameForm is what an operation's name looks like: "health", "payments.get".
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$`)
+
+// A Mistake is something wrong with a declaration.
+type Mistake struct {
+	// Operation is the operation's name and Source the file and line of its
+	// declaration.
+	Operation, Source string
+	Err               error
+}
+
+func (m Mistake) Error() string { return fmt.Sprintf("%s: %s: %v", m.Source, m.Operation, m.Err) }
+
+// Unwrap returns what is wrong.
+func (m Mistake) Unwrap() error { return m.Err }
+
+func (s *Spec) mistake(format string, args ...any) {
+	s.errs = append(s.errs, Mistake{cmp.Or(s.Name, "unnamed operation"), s.Source, fmt.Errorf(format, args...)})
+}
+
+// Mistakef returns a mistake of the operation's declaration, for whoever
+// derives something from it and finds that it cannot.
+func (o Operation) Mistakef(format string, args ...any) error {
+	return Mistake{o.spec.Name, o.spec.Source, fmt.Errorf(format, args...)}
+}
+
+// Check returns every mistake in the declarations at once, each with its file
+// and line: operations that do not say who may call them, names used twice,
+// routes whose fields the input lacks, rules that do not hold water.
+func Check(operations []Operation) error {
+	var errs []error
+	first := map[string]*Spec{}
+	for _, o := range operations {
+		s := o.spec
+		if s == nil {
+			errs = append(errs, errors.New("an operation is the zero Operation; declare it with op.Query, op.Command or op.Stream"))
+			continue
+		}
+		errs = append(errs, s.errs...)
+		if twin, taken := first[s.Name]; taken {
+			errs = append(errs, o.Mistakef("the name is already taken by the operation at %s", twin.Source))
+		}
+		first[s.Name] = s
+	}
+	return errors.Join(errs...)
+}
+
+// finish makes the checks that need the whole declaration.
+func (s *Spec) finish() Operation {
+	if !nameForm.MatchString(s.Name) {
+		s.mistake("name %q is not of the form %q", s.Name, "payments.capture")
+	}
+	if s.Access == Undeclared {
+		s.mistake("does not say who may call it; add op.Allow, op.Authenticated or op.Public")
+	}
+	s.checkMethod()
+	if s.In != nil {
+		s.checkPath()
+		s.checkQuery()
+	}
+	if s.Location != "" {
+		s.checkLocation()
+	}
+	if s.Match != NoMatch && !s.Tagged {
+		s.mistake("IfMatch needs an answer with an ETag() string method")
+	}
+	if s.Returns == Nothing && s.Status != http.StatusNoContent {
+		s.mistake("answers %d without a body; give it an answer type", s.Status)
+	}
+	return Operation{s}
+}
+
+func (s *Spec) checkMethod() {
+	fits := []string{http.MethodGet}
+	if s.Kind == IsCommand {
+		fits = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	}
+	if !slices.Contains(fits, s.Method) {
+		s.mistake("a %s cannot have method %q; use %s", s.Kind, s.Method, strings.Join(fits, ", "))
+	}
+}
+
+// wildcard finds the {fields} of a path.
+var wildcard = regexp.MustCompile(`\{([^{}]*)\}`)
+
+func (s *Spec) checkPath() {
+	for _, m := range wildcard.FindAllStringSubmatch(s.Path, -1) {
+		name := m[1]
+		switch f := s.In.Object.Field(name); {
+		case name == "$" || strings.HasSuffix(name, "..."):
+			s.mistake("path %s: {%s} is not supported; an operation has one exact path", s.Path, name)
+		case f == nil:
+			s.mistake("path %s names {%s}, which the input %s has no field for", s.Path, name, s.In.Go)
+		case !scalar(f.Type) || f.Wrap != rule.Plain:
+			s.mistake("path field {%s} is a %s; only plain texts, numbers, booleans and times can stand in a path", name, f.Type.Go)
+		case slices.Contains(s.PathFields, name):
+			s.mistake("path %s names {%s} twice", s.Path, name)
+		default:
+			s.PathFields = append(s.PathFields, name)
+		}
+	}
+	if strings.HasSuffix(s.Path, "/") && s.Path != "/" {
+		s.mistake("path %s ends in a slash; an operation has one exact path", s.Path)
+	}
+}
+
+func (s *Spec) checkQuery() {
+	if s.Kind == IsCommand {
+		return
+	}
+	for _, f := range s.In.Object.Fields {
+		t := f.Type
+		if t.Kind == rule.List {
+			t = t.Elem
+		}
+		if !slices.Contains(s.PathFields, f.Name) && !scalar(t) {
+			s.mistake("field %s is a %s, which a query string cannot hold", f.Name, f.Type.Go)
+		}
+	}
+}
+
+func (s *Spec) checkLocation() {
+	if s.Out == nil || s.Out.Kind != rule.Object {
+		s.mistake("Location %s needs an answer with fields", s.Location)
+		return
+	}
+	for _, m := range wildcard.FindAllStringSubmatch(s.Location, -1) {
+		if f := s.Out.Object.Field(m[1]); f == nil || !scalar(f.Type) || f.Wrap != rule.Plain {
+			s.mistake("Location %s names {%s}, which is no plain field of the answer %s", s.Location, m[1], s.Out.Go)
+		}
+	}
+}
+
+// scalar reports whether one text in a path or query can hold a value. Types
+// that read their own text count: whether they do is known when the reader is
+// compiled.
+func scalar(t *rule.Type) bool {
+	switch t.Kind {
+	case rule.Bool, rule.Int, rule.Uint, rule.Float, rule.String, rule.Time:
+		return true
+	case rule.Any:
+		return readsText(t.Go)
+	default:
+		return false
+	}
+}

@@ -1,0 +1,42 @@
+package op
+
+import "strings"
+
+// Docs holds doc comments by the full name of what they explain: "path/to/
+// payments.Service.Capture", "path/to/payments.Payment",
+// "path/to/payments.Payment.Amount". The ashlar command writes it from the
+// source, because a running program has no comments.
+type Docs map[string]string
+
+// Explain gives operations their summaries and descriptions. The first
+// sentence of the handler's comment, without the function's name, becomes the
+// summary. Call it before anything is derived.
+func Explain(operations []Operation, docs Docs) {
+	for _, o := range operations {
+		s := o.spec
+		s.Docs = docs
+		text := docs[s.Package+"."+s.Handler]
+		if text == "" {
+			continue
+		}
+		s.Summary, s.Description = split(text, s.Handler[strings.LastIndexByte(s.Handler, '.')+1:])
+	}
+}
+
+// split cuts a doc comment into its first sentence and the rest, and turns
+// "Capture takes a payment." into "Takes a payment".
+func split(text, name string) (summary, rest string) {
+	text = strings.TrimSpace(text)
+	end := len(text)
+	for _, stop := range []string{". ", ".\n", "\n\n"} {
+		if i := strings.Index(text, stop); i >= 0 && i < end {
+			end = i
+		}
+	}
+	summary = strings.Join(strings.Fields(strings.TrimSuffix(text[:end], ".")), " ")
+	rest = strings.TrimSpace(strings.TrimPrefix(text[end:], "."))
+	if after, ok := strings.CutPrefix(summary, name+" "); ok && after != "" {
+		summary = strings.ToUpper(after[:1]) + after[1:]
+	}
+	return summary, rest
+}

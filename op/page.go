@@ -1,0 +1,61 @@
+package op
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/rule"
+)
+
+// ErrCursor refuses a cursor that this service did not give out.
+const ErrCursor fault.Malformed = "cursor_invalid"
+
+// A Page is one page of a list that is read by key, not by offset: page 1 000
+// costs what page 1 costs, and rows that arrive meanwhile are neither skipped
+// nor repeated.
+type Page[T any] struct {
+	Data []T `json:"data"`
+	// NextCursor continues the list; null on the last page.
+	NextCursor *Cursor `json:"next_cursor"`
+	// HasMore says whether there is a next page.
+	HasMore bool `json:"has_more"`
+}
+
+// PageOf makes a page of at most limit rows. Read limit+1 rows: the extra one
+// tells that there are more. key returns what the next page starts after.
+func PageOf[T any](rows []T, limit int, key func(T) string) Page[T] {
+	if len(rows) <= limit {
+		return Page[T]{Data: rows}
+	}
+	next := NewCursor(key(rows[limit-1]))
+	return Page[T]{Data: rows[:limit], NextCursor: &next, HasMore: true}
+}
+
+// A Cursor is a position in a list, opaque to callers. It carries a checksum,
+// so that an edited one is refused instead of misread; it is no secret and
+// gives no permission, so queries must be scoped with or without it.
+type Cursor string
+
+// Rules bounds a cursor.
+func (c *Cursor) Rules(r *rule.Set) { rule.Text(r, c).Len(1, 512) }
+
+// NewCursor returns a cursor to the position named by key.
+func NewCursor(key string) Cursor {
+	b := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(key)))
+	return Cursor(base64.RawURLEncoding.EncodeToString(append(b, key...)))
+}
+
+// Key returns the position's key: "" for the empty cursor, which stands for
+// the first page, and [ErrCursor] for one that was not made by NewCursor.
+func (c Cursor) Key() (string, error) {
+	if c == "" {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(string(c))
+	if err != nil || len(b) < 4 || binary.BigEndian.Uint32(b) != crc32.ChecksumIEEE(b[4:]) {
+		return "", ErrCursor.Because("The cursor was not given out by this list; use next_cursor of a page as it is.")
+	}
+	return string(b[4:]), nil
+}

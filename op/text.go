@@ -1,0 +1,10 @@
+package op
+
+import (
+	"encoding"
+	"reflect"
+)
+
+func readsText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
