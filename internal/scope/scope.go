@@ -1,0 +1,181 @@
+// Package scope holds the one context object of a request.
+//
+// A stack of middlewares that each wrap the context pays one allocation and
+// one link of the Value chain for every fact they carry. A Scope carries all
+// facts of a request in fields of one object and answers for them as a
+// context.Context. Whoever observes the request makes it; the steps behind
+// fill in what they learn; the access line is read from it at the end.
+//
+// A Scope is never pooled: a goroutine that outlives its request may go on
+// reading it. Its context methods are safe for concurrent use. Its fields
+// belong to the request's own goroutine, and are set before anything else can
+// see the scope or not at all.
+package scope
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/trace"
+)
+
+// Scope is what is known about one request. Init makes it usable.
+type Scope struct {
+	Trace     trace.Context    // position in the trace; zero leaves it to the parent
+	TraceID   string           // Trace's id in hex, made once for header, problem and log
+	RequestID string           // the caller's own id when it sent a safe one, else TraceID
+	ClientIP  string           // who is asking, as far as trusted proxies can tell
+	Principal access.Principal // set once by whoever authenticates; anonymous leaves it to the parent
+
+	Operation string // name of the declared operation, once it is known
+	Code      string // code of the fault that was answered, or empty
+	Status    int    // status sent, or 0 while none is
+	Bytes     int64  // body bytes sent
+
+	parent   context.Context
+	mu       sync.Mutex
+	deadline time.Time
+	armed    context.Context // derived from parent with the deadline, on the first call of Done
+	disarm   context.CancelFunc
+	closed   bool
+}
+
+// Init binds the scope to the context that it continues: for HTTP the
+// request's own, which ends when the client is gone.
+func (s *Scope) Init(parent context.Context) { s.parent = parent }
+
+// New returns a scope that continues parent.
+func New(parent context.Context) *Scope {
+	s := new(Scope)
+	s.Init(parent)
+	return s
+}
+
+// SetTimeout bounds the request's work to d from now, or to the deadline it
+// already has if that is sooner. The bound costs nothing until somebody calls
+// Done: no timer runs before. Call it before the context is handed on; a
+// channel that Done returned earlier does not learn of it.
+func (s *Scope) SetTimeout(d time.Duration) {
+	deadline := time.Now().Add(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deadline.IsZero() || deadline.Before(s.deadline) {
+		s.deadline = deadline
+	}
+}
+
+// Close ends the scope when its request has been answered: a timer that Done
+// started is released, and whoever still waits on Done sees Canceled.
+func (s *Scope) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.disarm != nil {
+		s.disarm()
+	}
+}
+
+// Deadline returns the earlier of the parent's deadline and the scope's own.
+func (s *Scope) Deadline() (time.Time, bool) {
+	inherited, ok := s.parent.Deadline()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deadline.IsZero() || ok && inherited.Before(s.deadline) {
+		return inherited, ok
+	}
+	return s.deadline, true
+}
+
+// Done returns the channel that closes when the client is gone, the deadline
+// has passed or the scope is closed. The first call arms the timer.
+func (s *Scope) Done() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.armed != nil:
+	case s.closed:
+		s.armed, s.disarm = context.WithCancel(s.parent)
+		s.disarm()
+	case s.deadline.IsZero():
+		return s.parent.Done()
+	default:
+		s.armed, s.disarm = context.WithDeadline(s.parent, s.deadline)
+	}
+	return s.armed.Done()
+}
+
+// Err returns nil while the request is worth working for, DeadlineExceeded
+// once its deadline has passed, else Canceled.
+func (s *Scope) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.armed != nil {
+		return s.armed.Err()
+	}
+	if err := s.parent.Err(); err != nil {
+		return err
+	}
+	if !s.deadline.IsZero() && !time.Now().Before(s.deadline) {
+		return context.DeadlineExceeded
+	}
+	if s.closed {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Key is the context key under which a scope answers with itself.
+type Key struct{}
+
+// Value answers for the scope's own facts from its fields, and passes every
+// other key on.
+func (s *Scope) Value(key any) any {
+	switch key.(type) {
+	case Key:
+		return s
+	case trace.Key:
+		if s.Trace.Valid() {
+			return &s.Trace
+		}
+	case access.Key:
+		if !s.Principal.Anonymous() {
+			return &s.Principal
+		}
+	}
+	// The standard library finds the context that owns Done through Value;
+	// once armed that is ours, and children attach to it without a goroutine.
+	s.mu.Lock()
+	next := s.armed
+	s.mu.Unlock()
+	if next == nil {
+		next = s.parent
+	}
+	return next.Value(key)
+}
+
+// Context returns the scope that ctx is or descends from, or nil.
+func Context(ctx context.Context) *Scope {
+	if s, ok := ctx.(*Scope); ok {
+		return s
+	}
+	s, _ := ctx.Value(Key{}).(*Scope)
+	return s
+}
+
+// From returns the scope of an observed response, or nil. It looks through
+// writers that offer Unwrap, as http.ResponseController does.
+func From(w http.ResponseWriter) *Scope {
+	for {
+		switch t := w.(type) {
+		case interface{ Scope() *Scope }:
+			return t.Scope()
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
