@@ -1,0 +1,149 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Querier runs SQL: a [*DB] or a [*Tx]. Repository functions take one, and
+// hand it to [One], [All] and [Exec].
+type Querier interface {
+	// Query runs a statement that returns rows. The caller must close them.
+	// Within a transaction only one Rows may be open at a time.
+	Query(ctx context.Context, sql string, args ...any) (Rows, error)
+	// Exec runs a statement and discards the rows it may return.
+	Exec(ctx context.Context, sql string, args ...any) (Result, error)
+}
+
+// Rows is the result of a query, read forward once. It belongs to one
+// goroutine.
+type Rows interface {
+	// Columns are the column names. The slice must not be modified.
+	Columns() []string
+	// Next moves to the next row and reports whether there is one. After
+	// false, Err tells the end of the rows from a failure.
+	Next() bool
+	// Scan copies the current row into dst, one pointer per column: to any
+	// of Go's strings, integers, floats, bool, []byte, time.Time, to a
+	// pointer to one of them (nil is NULL), to any, or a sql.Scanner.
+	Scan(dst ...any) error
+	// Err is what ended the iteration early, or nil.
+	Err() error
+	// Close releases the connection. It may be called twice.
+	Close() error
+}
+
+// Result says what a statement without rows did.
+type Result struct {
+	// RowsAffected counts the rows that were inserted, updated or deleted.
+	RowsAffected int64
+}
+
+// Driver is what an adapter implements; applications never call it. Every
+// method may be called by many goroutines at once.
+type Driver interface {
+	// Query runs a statement that only reads, on a connection of its own
+	// until the Rows are closed. It answers [ErrWrites], without having run
+	// anything, when the statement could write.
+	Query(ctx context.Context, sql string, args []any) (Rows, error)
+	// Exec runs one statement in a transaction of its own.
+	Exec(ctx context.Context, sql string, args []any) (Result, error)
+	// Transact runs fn once in a transaction, on the caller's goroutine, and
+	// commits when fn returns nil. An error of fn is returned as it is after
+	// the rollback; a panic of fn is raised again after the rollback. The
+	// Session is dead when fn has returned.
+	Transact(ctx context.Context, fn func(Session) error) error
+	// Migrate runs fn with a database on which migrations may be applied,
+	// while no other process can migrate. What fn did is kept only when it
+	// returns nil, as far as the database can undo it.
+	Migrate(ctx context.Context, fn func(*sql.DB, Dialect) error) error
+	// Ping reports whether a statement can run now.
+	Ping(ctx context.Context) error
+	// Stats is a snapshot of the pool.
+	Stats() Stats
+	// Close waits for running transactions, then releases everything.
+	Close() error
+}
+
+// Session is an open transaction of a [Driver]. It serves one goroutine.
+type Session interface {
+	Query(ctx context.Context, sql string, args []any) (Rows, error)
+	Exec(ctx context.Context, sql string, args []any) (Result, error)
+}
+
+// Dialect names the SQL that a driver speaks, for what cannot be portable.
+type Dialect string
+
+// The dialects of Ashlar's own adapters.
+const (
+	SQLite   Dialect = "sqlite"
+	Postgres Dialect = "postgres"
+)
+
+// Stats is a snapshot of a pool. Counters grow for as long as the DB lives.
+type Stats struct {
+	Connections  int           // open connections, readers and writers
+	InUse        int           // connections that run something now
+	Waiting      int           // callers that wait for a connection now
+	Waits        int64         // callers that ever had to wait
+	WaitTime     time.Duration // how long they waited in all
+	Transactions int64         // transactions committed
+	Rollbacks    int64         // transactions rolled back
+	Commits      int64         // commits made durable; below Transactions when they are grouped
+}
+
+// DB is a database that many goroutines may use at once. A statement run on
+// it directly is a transaction of its own; see [InTx] for more than one.
+type DB struct {
+	driver Driver
+	plans  plans
+}
+
+// New wraps an adapter's driver. Applications call the adapter's Open.
+func New(driver Driver) *DB { return &DB{driver: driver} }
+
+// Query runs a statement that only reads. A statement that writes and returns
+// rows (INSERT … RETURNING) is refused with [ErrWrites]: run it through [One],
+// [All] or in [InTx], where its effect and its rows belong together.
+func (d *DB) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
+	return d.driver.Query(ctx, sql, args)
+}
+
+// Exec runs one statement in a transaction of its own, with the [Hook] of ctx
+// if there is one.
+func (d *DB) Exec(ctx context.Context, sql string, args ...any) (Result, error) {
+	if hookOf(ctx) == nil {
+		return d.driver.Exec(ctx, sql, args)
+	}
+	return InTx(ctx, d, func(tx *Tx) (Result, error) { return tx.Exec(ctx, sql, args...) })
+}
+
+// Ping reports whether the database answers now.
+func (d *DB) Ping(ctx context.Context) error { return d.driver.Ping(ctx) }
+
+// Stats is a snapshot of the connections and transactions.
+func (d *DB) Stats() Stats { return d.driver.Stats() }
+
+// Close waits for running transactions to end and releases every connection.
+// Calls made after it fail.
+func (d *DB) Close() error { return d.driver.Close() }
+
+// Errors that a caller may test for with errors.Is.
+var (
+	// ErrNoRows is answered by [One] when the query found nothing.
+	ErrNoRows = errors.New("db: no rows")
+	// ErrManyRows is answered by [One] when the query found more than one
+	// row. Add a condition, or LIMIT 1 to an ordered query.
+	ErrManyRows = errors.New("db: more than one row")
+	// ErrBusy means that a connection or the writer was not to be had in
+	// time; the statement had no effect and may be tried again.
+	ErrBusy = errors.New("db: busy")
+	// ErrClosed is answered by a closed [DB].
+	ErrClosed = errors.New("db: closed")
+	// ErrTxDone is answered by a [Tx] whose function has returned.
+	ErrTxDone = errors.New("db: the transaction is over: a *db.Tx must not leave the function it was given to")
+	// ErrWrites is answered by [DB.Query] for a statement that writes.
+	ErrWrites = errors.New("db: a query that writes needs db.One, db.All or a transaction")
+)

@@ -1,0 +1,99 @@
+package db
+
+import (
+	"context"
+	"errors"
+)
+
+// Tx is an open transaction: what [InTx] gives to its function. It belongs to
+// that function and its goroutine; afterwards it answers [ErrTxDone].
+type Tx struct {
+	session Session
+	db      *DB
+	after   []func()
+}
+
+// Query runs a statement inside the transaction, seeing its own writes. Close
+// the rows before the next statement.
+func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
+	return tx.session.Query(ctx, sql, args)
+}
+
+// Exec runs a statement inside the transaction. When it fails, return the
+// error: whether a transaction can go on after one depends on the database.
+func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error) {
+	return tx.session.Exec(ctx, sql, args)
+}
+
+// AfterCommit has fn called once the transaction is committed, on the
+// goroutine and before the return of [InTx]; never after a rollback. Calls
+// run in the order in which they were added. A failure in fn cannot undo the
+// commit, so fn has nobody to report it to: use it for signals that may be
+// lost, and a row in the same transaction for those that may not.
+func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
+
+// InTx runs fn in a transaction and commits when it returns nil. An error
+// rolls back and is returned as it is; so does a panic, which is raised again.
+// After an error the result is the zero T, except for one wrapped by [Keep].
+//
+// fn runs once, on the caller's goroutine. It must use tx for every statement
+// (the DB itself is another connection, and a second InTx inside would wait
+// for its own end) and must not call out over a network: others wait for the
+// writer meanwhile. Statements that ctx interrupts fail, and so does the
+// transaction. When InTx returns an error the transaction is not committed;
+// when it returns nil the transaction is durable, even if ctx has ended.
+func InTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error)) (T, error) {
+	var (
+		out  T
+		kept error
+		tx   = Tx{db: d}
+		hook = hookOf(ctx)
+	)
+	err := d.driver.Transact(ctx, func(s Session) error {
+		tx.session = s
+		if hook != nil {
+			if err := hook.Begin(ctx, &tx); err != nil {
+				return err
+			}
+		}
+		result, err := fn(&tx)
+		if err != nil {
+			k, ok := errors.AsType[*keep](err)
+			if !ok {
+				return err
+			}
+			kept = k.cause
+		}
+		if hook != nil {
+			if err := hook.Commit(ctx, &tx, result, kept); err != nil {
+				return err
+			}
+		}
+		out = result
+		return nil
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	for _, fn := range tx.after {
+		fn()
+	}
+	return out, kept
+}
+
+// Keep marks an error after which the transaction is committed all the same:
+// a declined payment is recorded, and its caller still gets the refusal. The
+// function of [InTx] returns Keep(err), InTx returns err itself. Keep of nil is
+// nil.
+func Keep(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &keep{cause: err}
+}
+
+type keep struct{ cause error }
+
+func (k *keep) Error() string { return k.cause.Error() }
+func (k *keep) Unwrap() error { return k.cause }
