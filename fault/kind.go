@@ -120,4 +120,10 @@ const (
 	ErrInternal        Internal        = "internal"
 	ErrUnavailable     Unavailable     = "unavailable"
 	ErrTimeout         Timeout         = "deadline_exceeded"
+
+	// Faults of idempotency keys.
+	ErrKeyMissing   Malformed = "idempotency_key_missing"
+	ErrKeyMalformed Malformed = "idempotency_key_malformed"
+	ErrKeyReused    Invalid   = "idempotency_key_reused"
+	ErrKeyInFlight  Conflict  = "idempotency_key_in_flight"
 )
