@@ -1,69 +1,12 @@
 package rule
 
 import (
-	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ashlar-go/ashlar/fault"
 )
-
-// enumCheck finds a value among the valid ones without reflection.
-type enumCheck struct {
-	texts map[string]any
-	ints  map[int64]bool
-	uints map[uint64]bool
-	bad   Violated
-}
-
-// compile prepares the checks that depend on what was recorded.
-func (t *Type) compile() {
-	if len(t.Enum) == 0 {
-		return
-	}
-	e := enumCheck{}
-	var names []string
-	for _, v := range t.Enum {
-		switch rv := reflect.ValueOf(v); t.Kind {
-		case String:
-			if e.texts == nil {
-				e.texts = map[string]any{}
-			}
-			e.texts[rv.String()] = v
-			names = append(names, strconv.Quote(rv.String()))
-		case Int:
-			if e.ints == nil {
-				e.ints = map[int64]bool{}
-			}
-			e.ints[rv.Int()] = true
-			names = append(names, strconv.FormatInt(rv.Int(), 10))
-		case Uint:
-			if e.uints == nil {
-				e.uints = map[uint64]bool{}
-			}
-			e.uints[rv.Uint()] = true
-			names = append(names, strconv.FormatUint(rv.Uint(), 10))
-		default:
-		}
-	}
-	e.bad = &fault.Violation{Code: "not_one_of", Detail: "must be one of " + strings.Join(names, ", ")}
-	t.enum = e
-}
-
-// Interned returns the declared value of an enum that equals s, so that a
-// decoder need not keep the request's bytes alive.
-func (t *Type) Interned(s string) (string, bool) {
-	v, ok := t.enum.texts[s]
-	if !ok {
-		return "", false
-	}
-	if own, plain := v.(string); plain {
-		return own, true
-	}
-	return reflect.ValueOf(v).String(), true
-}
 
 // CheckText returns the first constraint that s breaks, or nil. s must be
 // valid UTF-8.
@@ -80,14 +23,14 @@ func (t *Type) CheckText(s string) Violated {
 		n = utf8.RuneCountInString(s)
 		switch {
 		case n > l.Max:
-			return &fault.Violation{Code: "too_long", Detail: fmt.Sprintf("must have at most %s", counted(l.Max, "character"))}
+			return &fault.Violation{Code: "too_long", Detail: "must have at most " + counted(l.Max, "character")}
 		case n < l.Min && n == 0 && l.Min == 1:
 			return emptyText
 		case n < l.Min:
-			return &fault.Violation{Code: "too_short", Detail: fmt.Sprintf("must have at least %s", counted(l.Min, "character"))}
+			return &fault.Violation{Code: "too_short", Detail: "must have at least " + counted(l.Min, "character")}
 		}
 	}
-	if l.Control != AnyControl && hasControl(s, l.Control) {
+	if !l.Control.allows(s) {
 		return controlText
 	}
 	if l.match != nil && !l.match(s) {
@@ -105,29 +48,6 @@ var (
 	notUnique   = &fault.Violation{Code: "not_unique", Detail: "must not hold an item twice"}
 )
 
-// hasControl looks for C0 and C1 controls, DEL, and the bidirectional
-// embeddings, overrides and isolates that make a text read as another one.
-func hasControl(s string, c Control) bool {
-	for i := 0; i < len(s); i++ {
-		b := s[i]
-		if b >= 0x20 && b < 0x7f {
-			continue
-		}
-		if b < 0x80 {
-			if c == LineControl && (b == '\t' || b == '\n' || b == '\r') {
-				continue
-			}
-			return true
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return true
-		}
-		i += size - 1
-	}
-	return false
-}
-
 // CheckInt returns the first constraint that n breaks, or nil.
 func (t *Type) CheckInt(n int64) Violated {
 	if t.enum.ints != nil {
@@ -138,7 +58,7 @@ func (t *Type) CheckInt(n int64) Violated {
 	}
 	l := &t.Number
 	if l.HasMin && n < l.MinInt || l.HasMax && n > l.MaxInt {
-		return outOfRange(l, l.MinInt, l.MaxInt)
+		return outOfRange(l, strconv.FormatInt(l.MinInt, 10), strconv.FormatInt(l.MaxInt, 10))
 	}
 	return nil
 }
@@ -153,7 +73,7 @@ func (t *Type) CheckUint(n uint64) Violated {
 	}
 	l := &t.Number
 	if l.HasMin && n < l.MinUint || l.HasMax && n > l.MaxUint {
-		return outOfRange(l, l.MinUint, l.MaxUint)
+		return outOfRange(l, strconv.FormatUint(l.MinUint, 10), strconv.FormatUint(l.MaxUint, 10))
 	}
 	return nil
 }
@@ -162,32 +82,42 @@ func (t *Type) CheckUint(n uint64) Violated {
 func (t *Type) CheckFloat(n float64) Violated {
 	l := &t.Number
 	if l.HasMin && n < l.MinFloat || l.HasMax && n > l.MaxFloat {
-		return outOfRange(l, l.MinFloat, l.MaxFloat)
+		return outOfRange(l, strconv.FormatFloat(l.MinFloat, 'f', -1, 64), strconv.FormatFloat(l.MaxFloat, 'f', -1, 64))
 	}
 	return nil
 }
 
-func outOfRange[N int64 | uint64 | float64](l *NumberLimits, least, most N) Violated {
+func outOfRange(l *NumberLimits, least, most string) Violated {
+	detail := "must be at most " + most
 	switch {
 	case l.HasMin && l.HasMax:
-		return &fault.Violation{Code: "out_of_range", Detail: fmt.Sprintf("must be between %v and %v", least, most)}
+		detail = "must be between " + least + " and " + most
 	case l.HasMin:
-		return &fault.Violation{Code: "out_of_range", Detail: fmt.Sprintf("must be at least %v", least)}
+		detail = "must be at least " + least
 	}
-	return &fault.Violation{Code: "out_of_range", Detail: fmt.Sprintf("must be at most %v", most)}
+	return &fault.Violation{Code: "out_of_range", Detail: detail}
 }
 
 // CheckSize returns the first bound that a count of items, entries or bytes
 // breaks, or nil.
 func (t *Type) CheckSize(n int) Violated {
-	unit := map[Kind]string{List: "item", Map: "entry", Bytes: "byte"}[t.Kind]
-	switch l := t.Size; {
-	case l.Max > 0 && n > l.Max:
-		return &fault.Violation{Code: "too_many", Detail: "must have at most " + counted(l.Max, unit)}
-	case n < l.Min:
-		return &fault.Violation{Code: "too_few", Detail: "must have at least " + counted(l.Min, unit)}
+	l := &t.Size
+	tooMany := l.Max > 0 && n > l.Max
+	if !tooMany && n >= l.Min {
+		return nil
 	}
-	return nil
+	unit := "item"
+	switch t.Kind {
+	case Map:
+		unit = "entry"
+	case Bytes:
+		unit = "byte"
+	default:
+	}
+	if tooMany {
+		return &fault.Violation{Code: "too_many", Detail: "must have at most " + counted(l.Max, unit)}
+	}
+	return &fault.Violation{Code: "too_few", Detail: "must have at least " + counted(l.Min, unit)}
 }
 
 // NotUnique is the violation of a list that [SizeLimits.Unique] refuses.

@@ -20,13 +20,14 @@ const DefaultMaxLen = 4096
 // bad pattern, two members of one name. Describe is meant for start-up; its
 // result is safe for concurrent use.
 func Describe(t reflect.Type) (*Type, error) {
-	d := describer{memo: map[reflect.Type]*Type{}}
+	d := describer{memo: map[reflect.Type]*Type{}, open: map[reflect.Type]bool{}}
 	out := d.describe(t)
 	return out, errors.Join(d.errs...)
 }
 
 type describer struct {
 	memo map[reflect.Type]*Type
+	open map[reflect.Type]bool // begun, and not all fields known
 	errs []error
 }
 
@@ -34,7 +35,6 @@ var (
 	timeType        = reflect.TypeFor[time.Time]()
 	ruledType       = reflect.TypeFor[Ruled]()
 	validatorType   = reflect.TypeFor[Validator]()
-	optionalType    = reflect.TypeFor[interface{ optional() }]()
 	marshalerType   = reflect.TypeFor[json.Marshaler]()
 	unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
 	textOutType     = reflect.TypeFor[encoding.TextMarshaler]()
@@ -50,7 +50,16 @@ func (d *describer) describe(t reflect.Type) *Type {
 	}
 	out := &Type{Go: t}
 	d.memo[t] = out
+	d.open[t] = true
 	d.shape(out)
+	delete(d.open, t)
+	if !has(t, ruledType) {
+		return out
+	}
+	if out.Kind == Any || out.Kind == Time {
+		d.fail("%s has Rules, but reads its JSON itself; it must check itself there", t)
+		return out
+	}
 	d.ownRules(out)
 	return out
 }
@@ -62,7 +71,9 @@ func (d *describer) shape(out *Type) {
 		out.Kind = Time
 		return
 	case hasJSON(t):
-		out.Kind = Any
+		return // Any
+	case isOptional(t):
+		d.fail("%s: an Optional can only be a field of a struct", t)
 		return
 	}
 	switch t.Kind() {
@@ -80,22 +91,31 @@ func (d *describer) shape(out *Type) {
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
 			out.Kind = Bytes
-			return
+			break
 		}
 		out.Kind, out.Elem = List, d.element(t)
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String || hasJSON(t.Key()) {
+			d.unchecked(t, t.Elem())
 			return // Any
 		}
 		out.Kind, out.Elem = Map, d.element(t)
 	case reflect.Struct:
-		out.Kind, out.Object = Object, &Struct{
-			Validates: t.Implements(validatorType) || reflect.PointerTo(t).Implements(validatorType),
+		if embedsPointer(t) {
+			d.unchecked(t, t)
+			return // Any
 		}
-		d.fields(out, t, nil)
+		out.Kind, out.Object = Object, &Struct{Validates: has(t, validatorType)}
+		d.fields(out)
+		return
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
 		d.fail("%s cannot be sent as JSON", t)
-	default: // interfaces and arrays
+	case reflect.Array:
+		d.unchecked(t, t.Elem())
+	default: // an interface
+	}
+	if out.Kind != Any && has(t, validatorType) {
+		d.fail("%s has a Validate method, but only those of structs are called; give it Rules, or check it in the Validate of the struct that holds it", t)
 	}
 }
 
@@ -103,47 +123,92 @@ func (d *describer) shape(out *Type) {
 // left to the fallback library, because they may be null.
 func (d *describer) element(t reflect.Type) *Type {
 	if t.Elem().Kind() == reflect.Pointer {
+		d.unchecked(t, t.Elem())
 		return &Type{Go: t.Elem(), Kind: Any}
 	}
 	return d.describe(t.Elem())
 }
 
+// has reports whether t or *t implements the interface.
+func has(t, method reflect.Type) bool { return reflect.PointerTo(t).Implements(method) }
+
 // hasJSON reports whether the type reads or writes JSON in its own way.
 func hasJSON(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return p.Implements(marshalerType) || p.Implements(unmarshalerType) ||
-		p.Implements(textOutType) || p.Implements(textInType)
+	return has(t, marshalerType) || has(t, unmarshalerType) || has(t, textOutType) || has(t, textInType)
 }
 
-func (d *describer) fields(out *Type, t reflect.Type, path []int) {
+// isOptional goes by the name, because a marker method would be promoted to
+// structs that embed an Optional.
+func isOptional(t reflect.Type) bool {
+	return t.PkgPath() == ruledType.PkgPath() && strings.HasPrefix(t.Name(), "Optional[")
+}
+
+// flattened reports whether the members of a field's type take the place of
+// the field.
+func flattened(sf reflect.StructField, t reflect.Type) bool {
+	name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+	return sf.Anonymous && name == "" && t.Kind() == reflect.Struct && !hasJSON(t) && t != timeType && !isOptional(t)
+}
+
+func embedsPointer(t reflect.Type) bool {
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		index := append(path[:len(path):len(path)], i)
-		name, option, _ := strings.Cut(sf.Tag.Get("json"), ",")
-		if name == "-" && option == "" {
-			continue
+		if sf.Type.Kind() == reflect.Pointer && flattened(sf, sf.Type.Elem()) {
+			return true
 		}
-		if sf.Anonymous && name == "" && sf.Type.Kind() == reflect.Struct && !hasJSON(sf.Type) {
-			d.fields(out, sf.Type, index)
-			continue
+	}
+	return false
+}
+
+// fields lists the members of out. Those of an embedded struct come from its
+// own description, so that its Rules hold even where the outer type's Rules
+// hides them.
+func (d *describer) fields(out *Type) {
+	for i := range out.Go.NumField() {
+		sf := out.Go.Field(i)
+		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		switch {
+		case name == "-" && options == "":
+		case flattened(sf, sf.Type):
+			d.embed(out, sf, i)
+		case sf.IsExported():
+			if name == "" {
+				name = sf.Name
+			}
+			d.add(out, d.field(out, sf, name, options))
 		}
-		if !sf.IsExported() {
-			continue
-		}
-		if name == "" {
-			name = sf.Name
-		}
-		f := d.field(sf, index, name, option)
-		if twin := out.Object.Field(name); twin != nil {
-			d.fail("%s: fields %s and %s are both named %q", out.Go, twin.GoName, f.GoName, name)
-			continue
-		}
-		out.Object.Fields = append(out.Object.Fields, f)
 	}
 }
 
-func (d *describer) field(sf reflect.StructField, index []int, name, options string) *Field {
-	f := &Field{Name: name, GoName: sf.Name, Index: index, Required: true}
+func (d *describer) embed(out *Type, sf reflect.StructField, i int) {
+	if d.open[sf.Type] {
+		d.fail("%s embeds %s, which holds it again; name the field", out.Go, sf.Type)
+		return
+	}
+	inner := d.describe(sf.Type).Object
+	if inner == nil {
+		return // embeds a pointer itself, and was refused for its rules if it has some
+	}
+	if inner.Validates && !out.Object.Validates {
+		d.fail("%s embeds several structs with a Validate method; give it one that calls them all", out.Go)
+	}
+	for _, f := range inner.Fields {
+		own := *f
+		own.Index = append([]int{i}, f.Index...)
+		d.add(out, &own)
+	}
+}
+
+func (d *describer) add(out *Type, f *Field) {
+	if twin := out.Object.Field(f.Name); twin != nil {
+		d.fail("%s: fields %s and %s are both named %q", out.Go, twin.GoName, f.GoName, f.Name)
+		return
+	}
+	out.Object.Fields = append(out.Object.Fields, f)
+}
+
+func (d *describer) field(out *Type, sf reflect.StructField, name, options string) *Field {
+	f := &Field{Name: name, GoName: sf.Name, Index: sf.Index, Required: true}
 	for option := range strings.SplitSeq(options, ",") {
 		switch option {
 		case "omitzero":
@@ -152,19 +217,23 @@ func (d *describer) field(sf reflect.StructField, index []int, name, options str
 			f.OmitEmpty, f.Required = true, false
 		case "":
 		default:
-			d.fail("%s: json tag option %q is not known", sf.Name, option)
+			d.fail("%s.%s: json tag option %q is not known; the options are omitzero and omitempty", out.Go, sf.Name, option)
 		}
 	}
 	t := sf.Type
 	switch {
-	case t.Implements(optionalType):
+	case isOptional(t):
 		f.Wrap, f.Nullable, f.Required = Opt, true, false
 		t = t.Field(0).Type
+		if t.Kind() == reflect.Pointer {
+			d.fail("%s.%s: an Optional says itself that it is null; let it hold %s", out.Go, sf.Name, t.Elem())
+		}
 	case t.Kind() == reflect.Pointer:
 		f.Wrap, f.Nullable, f.Required = Pointer, true, false
 		t = t.Elem()
 	}
 	if t.Kind() == reflect.Pointer {
+		d.unchecked(sf.Type, t)
 		f.Type = &Type{Go: t, Kind: Any}
 		return f
 	}
@@ -172,30 +241,32 @@ func (d *describer) field(sf reflect.StructField, index []int, name, options str
 	return f
 }
 
-func (d *describer) fail(format string, args ...any) {
-	d.errs = append(d.errs, fmt.Errorf(format, args...))
+// unchecked refuses rules that would never be looked at: those of types held
+// in a way that only the fallback library reads.
+func (d *describer) unchecked(holder, t reflect.Type) {
+	seen := map[reflect.Type]bool{}
+	var walk func(reflect.Type)
+	walk = func(t reflect.Type) {
+		if seen[t] || hasJSON(t) {
+			return
+		}
+		seen[t] = true
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			walk(t.Elem())
+		case reflect.Struct:
+			for i := range t.NumField() {
+				walk(t.Field(i).Type)
+			}
+		default:
+		}
+		if t.Kind() != reflect.Pointer && (has(t, ruledType) || has(t, validatorType)) {
+			d.fail("%s: the rules of %s are not checked there; hold it by value, in a slice or in a map with text keys", holder, t)
+		}
+	}
+	walk(t)
 }
 
-// ownRules runs the type's Rules, if it has any, against two values that
-// differ everywhere. Rules that record something else the second time depend
-// on a value.
-func (d *describer) ownRules(out *Type) {
-	if !reflect.PointerTo(out.Go).Implements(ruledType) {
-		return
-	}
-	if out.Kind == Any || out.Kind == Time {
-		d.fail("%s has Rules, but reads its JSON itself; it must check itself there", out.Go)
-		return
-	}
-	first, err := record(out, false)
-	if err != nil {
-		d.fail("%s: Rules: %w", out.Go, err)
-		return
-	}
-	second, err := record(out, true)
-	if err != nil || !sameRules(first, second) {
-		d.fail("%s: Rules depends on a value; it must record the same rules whatever the fields hold", out.Go)
-		return
-	}
-	first.install(out)
+func (d *describer) fail(format string, args ...any) {
+	d.errs = append(d.errs, fmt.Errorf(format, args...))
 }

@@ -29,7 +29,3 @@ func (o Optional[T]) Apply(dst *T) {
 
 // IsZero reports whether the member is absent.
 func (o Optional[T]) IsZero() bool { return !o.Set }
-
-// optional is how Describe recognises the type without a list of its
-// instances.
-func (Optional[T]) optional() {}

@@ -3,35 +3,61 @@ package rule
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"strings"
 	"time"
 )
 
 // recorded is what one run of Rules said: constraints of the type itself, and
-// of its fields by position.
+// of its fields by position. Where nothing was said it is nil.
 type recorded struct {
 	self   *Type
-	fields []*Type // nil where the field has no rule
+	fields []*Type
 }
 
-// record runs the Rules of t on a fresh value, whose pointers are allocated so
-// that a rule can name what they point to.
-func record(t *Type, filled bool) (out recorded, err error) {
+// ownRules runs the Rules of out against values that differ everywhere. Rules
+// that do not record the same each time depend on a value.
+func (d *describer) ownRules(out *Type) {
+	if out.Go.Implements(ruledType) && out.Go.Kind() != reflect.Interface {
+		d.fail("%s: Rules has a value receiver; make it a pointer, or it names the fields of a copy", out.Go)
+		return
+	}
+	rec, errs := record(out, 0)
+	for _, err := range errs {
+		d.fail("%s: Rules: %w", out.Go, err)
+	}
+	if errs != nil {
+		return
+	}
+	for _, n := range []int64{1, math.MaxInt64} {
+		if again, errs := record(out, n); errs != nil || !rec.equal(again) {
+			d.fail("%s: Rules depends on a value; it must record the same rules whatever the fields hold", out.Go)
+			return
+		}
+	}
+	rec.install(out)
+}
+
+// record runs the Rules of t on a value filled with n, whose pointers are
+// allocated so that a rule can name what they point to.
+func record(t *Type, n int64) (out recorded, errs []error) {
 	value := reflect.New(t.Go)
-	if filled {
-		fill(value.Elem(), 0)
+	if n != 0 {
+		fill(value.Elem(), n, 0)
 	}
 	set := &Set{of: t.Go, slots: map[slot]*Type{}}
+	// Each rule changes a copy, so that two fields of one Go type can have
+	// different rules.
 	add := func(v reflect.Value, of *Type) *Type {
 		own := *of
 		set.slots[slot{v.Addr().Pointer(), v.Type()}] = &own
 		return &own
 	}
-	self := add(value.Elem(), t)
-	var fields []*Type
+	out.self = add(value.Elem(), t)
+	names := map[*Type]string{}
 	if t.Kind == Object {
-		fields = make([]*Type, len(t.Object.Fields))
-		for i, f := range t.Object.Fields {
+		for _, f := range t.Object.Fields {
 			v := value.Elem().FieldByIndex(f.Index)
 			switch f.Wrap {
 			case Pointer:
@@ -43,73 +69,103 @@ func record(t *Type, filled bool) (out recorded, err error) {
 				v = v.Field(0)
 			case Plain:
 			}
-			fields[i] = add(v, f.Type)
+			ft := add(v, f.Type)
+			out.fields = append(out.fields, ft)
+			names[ft] = f.GoName + ": "
 		}
 	}
+	if err := run(value.Interface().(Ruled), set); err != nil {
+		return recorded{}, append(set.errs, err)
+	}
+	for _, ft := range set.seen {
+		if err := ft.settle(); err != nil {
+			set.errs = append(set.errs, fmt.Errorf("%s%w", names[ft], err))
+		}
+	}
+	if set.errs != nil {
+		return recorded{}, set.errs
+	}
+	out.keep(set.seen)
+	return out, nil
+}
+
+func run(ruled Ruled, set *Set) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	value.Interface().(Ruled).Rules(set)
-	if len(set.errs) > 0 {
-		return recorded{}, errors.Join(set.errs...)
-	}
-	out.fields = make([]*Type, len(fields))
-	for _, t := range set.seen {
-		if t == self {
-			out.self = t
-		}
-		for i, f := range fields {
-			if t == f {
-				out.fields[i] = t
-			}
-		}
-	}
-	return out, nil
+	ruled.Rules(set)
+	return nil
 }
 
-// install makes what was recorded part of t. Fields get their own copy of
-// their type, so that two fields of one Go type can have different rules.
-func (rec recorded) install(t *Type) {
+// keep forgets the types that no rule named.
+func (rec *recorded) keep(named []*Type) {
+	said := map[*Type]bool{}
+	for _, t := range named {
+		said[t] = true
+	}
+	if !said[rec.self] {
+		rec.self = nil
+	}
+	for i, t := range rec.fields {
+		if !said[t] {
+			rec.fields[i] = nil
+		}
+	}
+}
+
+// install makes what was recorded part of t.
+func (rec *recorded) install(t *Type) {
 	if rec.self != nil {
-		rec.self.compile()
-		t.Text, t.Number, t.Size, t.Enum, t.Secret, t.enum =
-			rec.self.Text, rec.self.Number, rec.self.Size, rec.self.Enum, rec.self.Secret, rec.self.enum
+		*t = *rec.self
 	}
 	for i, ft := range rec.fields {
 		if ft != nil {
-			ft.compile()
 			t.Object.Fields[i].Type = ft
 		}
 	}
 }
 
-func sameRules(a, b recorded) bool {
-	if !sameType(a.self, b.self) || len(a.fields) != len(b.fields) {
+func (rec *recorded) equal(other recorded) bool {
+	if !rec.self.sameRules(other.self) {
 		return false
 	}
-	for i := range a.fields {
-		if !sameType(a.fields[i], b.fields[i]) {
+	for i := range rec.fields {
+		if !rec.fields[i].sameRules(other.fields[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func sameType(a, b *Type) bool {
-	if a == nil || b == nil {
-		return a == b
+func (t *Type) sameRules(other *Type) bool {
+	if t == nil || other == nil {
+		return t == other
 	}
-	x, y := a.Text, b.Text
+	x, y := t.Text, other.Text
 	x.match, y.match = nil, nil
-	return reflect.DeepEqual(x, y) && a.Number == b.Number && a.Size == b.Size &&
-		a.Secret == b.Secret && reflect.DeepEqual(a.Enum, b.Enum)
+	return reflect.DeepEqual(x, y) && t.Number == other.Number && t.Size == other.Size &&
+		t.Secret == other.Secret && reflect.DeepEqual(t.Enum, other.Enum)
 }
 
-// fill sets everything in v that is zero, so that a Rules method which
-// branches on a value takes its other branch.
-func fill(v reflect.Value, depth int) {
+// settle checks that the rules of t agree with each other, and prepares what
+// the checks need.
+func (t *Type) settle() error {
+	l := t.Number
+	if l.HasMin && l.HasMax && (t.Kind == Int && l.MinInt > l.MaxInt ||
+		t.Kind == Uint && l.MinUint > l.MaxUint || t.Kind == Float && l.MinFloat > l.MaxFloat) {
+		return errors.New("the least number is above the greatest")
+	}
+	if t.Enum == nil {
+		return nil
+	}
+	return t.settleEnum()
+}
+
+// fill sets everything in v, so that a Rules method which branches on a value
+// takes another branch.
+func fill(v reflect.Value, n int64, depth int) {
 	if depth > 8 || !v.CanSet() {
 		return
 	}
@@ -117,30 +173,37 @@ func fill(v reflect.Value, depth int) {
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		v.SetInt(7)
+		v.SetInt(n >> (64 - v.Type().Bits()))
+		if v.IsZero() {
+			v.SetInt(n & 1)
+		}
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		v.SetUint(7)
+		v.SetUint(uint64(n) & (1<<v.Type().Bits() - 1))
 	case reflect.Float32, reflect.Float64:
-		v.SetFloat(7)
+		v.SetFloat(float64(n))
 	case reflect.String:
-		v.SetString("seven")
+		v.SetString(strings.Repeat("7", int(min(n, DefaultMaxLen+1))))
 	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 7, 7))
+		length := 1
+		if depth <= 1 {
+			length = int(min(n, 100))
+		}
+		v.Set(reflect.MakeSlice(v.Type(), length, length))
 		for i := range v.Len() {
-			fill(v.Index(i), depth+1)
+			fill(v.Index(i), n, depth+1)
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), depth+1)
+		fill(v.Elem(), n, depth+1)
 	case reflect.Struct:
 		if v.Type() == timeType {
-			v.Set(reflect.ValueOf(time.Unix(7, 0).UTC()))
+			v.Set(reflect.ValueOf(time.Unix(min(n, 1<<40), 0).UTC()))
 			return
 		}
 		for i := range v.NumField() {
-			fill(v.Field(i), depth+1)
+			fill(v.Field(i), n, depth+1)
 		}
 	default:
 	}

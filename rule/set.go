@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 )
@@ -32,21 +33,29 @@ type Ruled interface{ Rules(r *Set) }
 // with the error's text.
 type Validator interface{ Validate() error }
 
-func field[T any](r *Set, p *T) *Type {
+// field returns the type that p's rules change: one of a kind listed.
+func field[T any](r *Set, p *T, rule string, kinds ...Kind) *Type {
 	t := reflect.TypeFor[T]()
+	nowhere := &Type{Go: t}
 	if p == nil {
-		r.fail("a rule names a nil pointer of type *%s; only direct fields of %s can have rules", t, r.of)
-		return &Type{Go: t}
+		r.fail("%s names a nil pointer of type *%s", rule, t)
+		return nowhere
 	}
 	ft, ok := r.slots[slot{reflect.ValueOf(p).Pointer(), t}]
-	if !ok {
-		r.fail("a rule names a %s that is not a field of %s; give the field's own type a Rules method", t, r.of)
-		return &Type{Go: t}
+	switch {
+	case !ok:
+		r.fail("%s names a %s that is not a field of %s; give the field's own type a Rules method", rule, t, r.of)
+		return nowhere
+	case ft.Kind == Any:
+		r.fail("%s names a %s, which reads its JSON itself; it must check itself there", rule, t)
+		return nowhere
+	case !slices.Contains(kinds, ft.Kind):
+		r.fail("%s is no rule for a %s", rule, ft.Kind)
+		return nowhere
 	}
-	if slices.Contains(r.seen, ft) {
-		return ft // a second rule adds to the first
+	if !slices.Contains(r.seen, ft) {
+		r.seen = append(r.seen, ft)
 	}
-	r.seen = append(r.seen, ft)
 	return ft
 }
 
@@ -67,31 +76,46 @@ type NumberRules[N Numeric] struct {
 	t *Type
 }
 
-// Number starts the rules of a number field.
+// Number starts the rules of a number.
 func Number[N Numeric](r *Set, p *N) NumberRules[N] {
-	return NumberRules[N]{r, field(r, p)}
+	return NumberRules[N]{r, field(r, p, "Number", Int, Uint, Float)}
 }
 
 // Between accepts least … most, both included.
 func (n NumberRules[N]) Between(least, most N) NumberRules[N] {
-	if least > most {
-		n.r.fail("Between(%v, %v): the lower bound is above the upper", least, most)
-	}
 	return n.Min(least).Max(most)
 }
 
 // Min accepts least and everything above.
 func (n NumberRules[N]) Min(least N) NumberRules[N] {
 	l := &n.t.Number
-	l.HasMin, l.MinInt, l.MinUint, l.MinFloat = true, int64(least), uint64(least), float64(least)
+	l.HasMin = n.bound("Min", least, &l.MinInt, &l.MinUint, &l.MinFloat)
 	return n
 }
 
 // Max accepts most and everything below.
 func (n NumberRules[N]) Max(most N) NumberRules[N] {
 	l := &n.t.Number
-	l.HasMax, l.MaxInt, l.MaxUint, l.MaxFloat = true, int64(most), uint64(most), float64(most)
+	l.HasMax = n.bound("Max", most, &l.MaxInt, &l.MaxUint, &l.MaxFloat)
 	return n
+}
+
+// bound stores a bound where the kind of number is looked for.
+func (n NumberRules[N]) bound(rule string, to N, i *int64, u *uint64, f *float64) bool {
+	switch n.t.Kind {
+	case Int:
+		*i = int64(to)
+	case Uint:
+		*u = uint64(to)
+	case Float:
+		*f = float64(to)
+		if math.IsNaN(*f) || math.IsInf(*f, 0) {
+			n.r.fail("%s(%v) is no bound", rule, to)
+			*f = 0
+		}
+	default: // was refused
+	}
+	return true
 }
 
 // Secret keeps the value out of logs and documents' examples.
@@ -103,9 +127,9 @@ type TextRules struct {
 	t *Type
 }
 
-// Text starts the rules of a text field.
+// Text starts the rules of a text.
 func Text[S ~string](r *Set, p *S) TextRules {
-	return TextRules{r, field(r, p)}
+	return TextRules{r, field(r, p, "Text", String)}
 }
 
 // Len accepts texts of least … most code points.
@@ -118,16 +142,17 @@ func (x TextRules) Len(least, most int) TextRules {
 }
 
 // Match accepts texts in which the RE2 expression matches; anchor it with ^
-// and $ to match the whole text. It must also be a valid JavaScript
-// expression, because API documents publish it: flags such as (?i) and \A, \z
-// and \Q are refused.
+// and $ to match the whole text. API documents and clients read it as a
+// JavaScript expression, so it may use only what means the same there; the
+// exceptions are . and \s, which are published as the classes that RE2 takes
+// them for.
 func (x TextRules) Match(expression string) TextRules {
-	match, err := compilePattern(expression)
+	portable, match, err := compilePattern(expression)
 	if err != nil {
-		x.r.fail("Match: %w", err)
+		x.r.fail("Match(`%s`): %w", expression, err)
 		return x
 	}
-	x.t.Text.Pattern, x.t.Text.match = expression, match
+	x.t.Text.Pattern, x.t.Text.match = portable, match
 	return x
 }
 
@@ -155,11 +180,11 @@ func OneOf[T interface {
 	cmp.Ordered
 	~string | ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64
 }](r *Set, p *T, values ...T) {
-	t := field(r, p)
+	t := field(r, p, "OneOf", String, Int, Uint)
 	if len(values) == 0 {
 		r.fail("OneOf without a value accepts nothing")
 	}
-	t.Enum = nil
+	t.Enum = nil // the list of a field replaces that of its type
 	for i, v := range values {
 		if slices.Contains(values[:i], v) {
 			r.fail("OneOf lists %v twice", v)
@@ -174,28 +199,40 @@ type SizeRules struct {
 	t *Type
 }
 
-// Items starts the rules of a list field. Rules of its elements come from the
-// element type's own Rules.
-func Items[E any](r *Set, p *[]E) SizeRules { return SizeRules{r, field(r, p)} }
+// Items starts the rules of a list, or of a []byte, whose items are bytes.
+// Rules of the items come from their type's own Rules.
+func Items[S ~[]E, E any](r *Set, p *S) SizeRules {
+	return SizeRules{r, field(r, p, "Items", List, Bytes)}
+}
 
-// Entries starts the rules of a map field.
-func Entries[V any](r *Set, p *map[string]V) SizeRules { return SizeRules{r, field(r, p)} }
+// Entries starts the rules of a map. Rules of the values come from their
+// type's own Rules.
+func Entries[M ~map[K]V, K ~string, V any](r *Set, p *M) SizeRules {
+	return SizeRules{r, field(r, p, "Entries", Map)}
+}
 
 // Len accepts least … most items, entries or bytes.
 func (s SizeRules) Len(least, most int) SizeRules {
-	if least < 0 || most < max(least, 1) {
-		s.r.fail("Len(%d, %d) accepts nothing", least, most)
+	if least < 0 || most < 1 || most < least {
+		s.r.fail("Len(%d, %d) leaves no room for an item", least, most)
 	}
 	s.t.Size.Min, s.t.Size.Max = least, most
 	return s
 }
 
-// Unique refuses a list in which two items are equal. Items must be of a
-// comparable type.
+// Unique refuses a list in which two items are equal. Items must be texts,
+// numbers or booleans.
 func (s SizeRules) Unique() SizeRules {
-	if s.t.Kind == List && !s.t.Elem.Go.Comparable() {
-		s.r.fail("Unique: items of type %s cannot be compared", s.t.Elem.Go)
+	switch {
+	case s.t.Kind == Any: // was refused
+	case s.t.Kind != List:
+		s.r.fail("Unique is no rule for a %s", s.t.Kind)
+	case !slices.Contains([]Kind{Bool, Int, Uint, Float, String}, s.t.Elem.Kind):
+		s.r.fail("Unique: items of type %s cannot be compared as their JSON can", s.t.Elem.Go)
 	}
 	s.t.Size.Unique = true
 	return s
 }
+
+// Secret keeps the value out of logs and documents' examples.
+func (s SizeRules) Secret() SizeRules { s.t.Secret = true; return s }

@@ -11,7 +11,7 @@ import (
 // copy where the field has rules of its own, so readers need look at nothing
 // but the Type at hand.
 type Type struct {
-	// Go is the type described; never a pointer.
+	// Go is the type described. It is a pointer only where Kind is Any.
 	Go   reflect.Type
 	Kind Kind
 
@@ -27,8 +27,9 @@ type Type struct {
 	Number NumberLimits
 	// Size bounds the items of a List or Map, or the bytes of Bytes.
 	Size SizeLimits
-	// Enum lists all valid values of a String or Int in the order given, or
-	// is empty. The values have the type Go.
+	// Enum lists all valid values of a String, Int or Uint in the order
+	// given, or is empty. The values have the type Go, and keep the other
+	// limits.
 	Enum []any
 	// Secret says that a value must not be logged, echoed or shown.
 	Secret bool
@@ -93,7 +94,8 @@ func (s *Struct) Field(name string) *Field {
 // TextLimits constrain a text. Lengths count code points.
 type TextLimits struct {
 	Min, Max int
-	// Pattern is an RE2 expression that must match, or empty.
+	// Pattern is an expression that must match, or empty. RE2 and JavaScript
+	// read it alike.
 	Pattern string
 	// Format is the name of a [Format], or empty.
 	Format Format
@@ -102,19 +104,6 @@ type TextLimits struct {
 
 	match func(string) bool
 }
-
-// Control says which control characters and bidirectional overrides a text
-// may hold.
-type Control uint8
-
-const (
-	// NoControl refuses all of them. It is the default.
-	NoControl Control = iota
-	// LineControl accepts tab, line feed and carriage return.
-	LineControl
-	// AnyControl accepts everything that is valid UTF-8.
-	AnyControl
-)
 
 // NumberLimits constrain a number. Only the pair that fits the type's kind is
 // meaningful: ints for Int, uints for Uint, floats for Float.
