@@ -1,0 +1,136 @@
+package logs
+
+import (
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const digits = "0123456789abcdef"
+
+// plain reports whether a byte stands for itself inside JSON quotes and on a
+// terminal: printable ASCII but for the quote and the backslash.
+func plain(c byte) bool { return c >= ' ' && c < 0x7f && c != '"' && c != '\\' }
+
+// appendEscaped appends s with everything escaped that could end the line,
+// steer a terminal or is not UTF-8; and, if quoted, what could end the quotes.
+func appendEscaped(buf []byte, s string, quoted bool) []byte {
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if plain(c) {
+			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			if c != '"' && c != '\\' || quoted {
+				buf = append(buf, s[start:i]...)
+				buf = appendControl(buf, c)
+				start = i + 1
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || hostile(r) {
+			buf = append(buf, s[start:i]...)
+			buf = appendUnicode(buf, r)
+			start = i + size
+		}
+		i += size
+	}
+	return append(buf, s[start:]...)
+}
+
+// appendPrintable appends JSON text that encoding/json made, which leaves some
+// runes alone that appendEscaped does not.
+func appendPrintable(buf, text []byte) []byte {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if r == 0x7f || r >= utf8.RuneSelf && hostile(r) {
+			buf = appendUnicode(buf, r)
+		} else {
+			buf = append(buf, text[:size]...)
+		}
+		text = text[size:]
+	}
+	return buf
+}
+
+// hostile reports whether a rune beyond ASCII is a control, a line separator,
+// or turns the direction of what follows.
+func hostile(r rune) bool {
+	return r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || unicode.Is(unicode.Bidi_Control, r)
+}
+
+func appendControl(buf []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(buf, '\\', c)
+	case '\n':
+		return append(buf, '\\', 'n')
+	case '\r':
+		return append(buf, '\\', 'r')
+	case '\t':
+		return append(buf, '\\', 't')
+	}
+	return appendUnicode(buf, rune(c))
+}
+
+// appendUnicode appends the escape of a rune below 0x10000.
+func appendUnicode(buf []byte, r rune) []byte {
+	return append(buf, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+}
+
+// appendWord appends s as Text shows keys and values: as it is when it is one
+// plain word, in quotes otherwise.
+func appendWord(buf []byte, s string) []byte {
+	bare := s != ""
+	for i := 0; bare && i < len(s); i++ {
+		bare = (plain(s[i]) || s[i] >= utf8.RuneSelf) && s[i] != ' ' && s[i] != '='
+	}
+	if bare {
+		return appendEscaped(buf, s, true)
+	}
+	buf = append(buf, '"')
+	buf = appendEscaped(buf, s, true)
+	return append(buf, '"')
+}
+
+// appendTime appends a time as RFC 3339 in UTC with milliseconds. It is what
+// time.AppendFormat does, without reading a layout each time.
+func appendTime(buf []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 { // no RFC 3339
+		return t.AppendFormat(buf, time.RFC3339Nano)
+	}
+	hour, minute, second := t.Clock()
+	buf = appendDigits(buf, year, 4)
+	buf = append(buf, '-')
+	buf = appendDigits(buf, int(month), 2)
+	buf = append(buf, '-')
+	buf = appendDigits(buf, day, 2)
+	buf = append(buf, 'T')
+	buf = appendDigits(buf, hour, 2)
+	buf = append(buf, ':')
+	buf = appendDigits(buf, minute, 2)
+	buf = append(buf, ':')
+	buf = appendDigits(buf, second, 2)
+	buf = append(buf, '.')
+	buf = appendDigits(buf, t.Nanosecond()/int(time.Millisecond), 3)
+	return append(buf, 'Z')
+}
+
+// appendDigits appends n in exactly width decimal digits.
+func appendDigits(buf []byte, n, width int) []byte {
+	end := len(buf) + width
+	for range width {
+		buf = append(buf, '0')
+	}
+	for i := end - 1; n > 0 && i >= end-width; i-- {
+		buf[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return buf
+}

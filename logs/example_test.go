@@ -1,0 +1,37 @@
+package logs_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/ashlar-go/ashlar/logs"
+)
+
+// timeless keeps the clock out of the expected output.
+func timeless(h slog.Handler) *slog.Logger { return slog.New(untimed{h}) }
+
+func Example() {
+	log := timeless(logs.NewHandler(os.Stdout, logs.Options{}))
+	log.Info("payment captured",
+		"payment", "pay_01m823j0trephsyemv5h6nwvvg",
+		"took", 1250*time.Microsecond,
+		"card_number", "4242424242424242")
+	// Output: {"level":"INFO","msg":"payment captured","payment":"pay_01m823j0trephsyemv5h6nwvvg","took":1.25,"card_number":"***"}
+}
+
+// Every line of a request can carry its id, at no allocation.
+func ExampleOptions_context() {
+	type requestID struct{}
+	log := timeless(logs.NewHandler(os.Stdout, logs.Options{
+		Context: func(ctx context.Context, line *logs.Line) {
+			if id, ok := ctx.Value(requestID{}).(string); ok {
+				line.Text("request_id", id)
+			}
+		},
+	}))
+	ctx := context.WithValue(context.Background(), requestID{}, "req-7")
+	log.WarnContext(ctx, "slow query", "rows", 12)
+	// Output: {"level":"WARN","msg":"slow query","request_id":"req-7","rows":12}
+}
