@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"bytes"
+	"strconv"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -10,7 +12,7 @@ const digits = "0123456789abcdef"
 
 // plain reports whether a byte stands for itself inside JSON quotes and on a
 // terminal: printable ASCII but for the quote and the backslash.
-func plain(c byte) bool { return c >= ' ' && c < 0x7f && c != '"' && c != '\\' }
+func plain(c byte) bool { return c-' ' < 0x7f-' ' && c != '"' && c != '\\' }
 
 // appendEscaped appends s with everything escaped that could end the line,
 // steer a terminal or is not UTF-8; and, if quoted, what could end the quotes.
@@ -133,4 +135,21 @@ func appendDigits(buf []byte, n, width int) []byte {
 		n /= 10
 	}
 	return buf
+}
+
+// appendMillis appends d in milliseconds, without trailing zeros.
+func appendMillis(buf []byte, d time.Duration) []byte {
+	n := uint64(d)
+	if d < 0 {
+		buf = append(buf, '-')
+		n = -n
+	}
+	buf = strconv.AppendUint(buf, n/uint64(time.Millisecond), 10)
+	fraction := int(n % uint64(time.Millisecond))
+	if fraction == 0 {
+		return buf
+	}
+	buf = append(buf, '.')
+	buf = appendDigits(buf, fraction, 6)
+	return bytes.TrimRight(buf, "0")
 }

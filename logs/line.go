@@ -229,7 +229,7 @@ func (l *Line) value(v slog.Value) {
 	case slog.KindFloat64:
 		l.float(v.Float64())
 	case slog.KindDuration:
-		l.float(float64(v.Duration()) / float64(time.Millisecond))
+		l.buf = appendMillis(l.buf, v.Duration())
 	case slog.KindTime:
 		if l.text {
 			l.buf = appendTime(l.buf, v.Time())

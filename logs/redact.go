@@ -5,10 +5,12 @@ import "strings"
 // masked stands for a hidden value.
 const masked = "***"
 
-// redactor decides by key. Names are sorted by their last letter, so that most
-// keys are let through after one look.
+// redactor decides by key. Names are sorted by their last letter, and each
+// letter knows which may stand before it, so that most keys are let through
+// after one look.
 type redactor struct {
 	byLast [256][]hidden
+	before [256]uint32 // bit sets of letters, by their low five bits, which ignore case
 }
 
 type hidden struct {
@@ -28,6 +30,11 @@ func newRedactor(names []string) *redactor {
 		}
 		last := name[len(name)-1]
 		r.byLast[last] = append(r.byLast[last], hidden{name, ending})
+		if len(name) == 1 || name[len(name)-2] == '_' {
+			r.before[last] = ^uint32(0)
+		} else {
+			r.before[last] |= 1 << (name[len(name)-2] & 31)
+		}
 	}
 	return r
 }
@@ -37,7 +44,11 @@ func (r *redactor) hides(key string) bool {
 	if key == "" {
 		return false
 	}
-	for _, h := range r.byLast[fold(key[len(key)-1])] {
+	last := fold(key[len(key)-1])
+	if len(key) > 1 && r.before[last]>>(fold(key[len(key)-2])&31)&1 == 0 {
+		return false
+	}
+	for _, h := range r.byLast[last] {
 		start, ok := endsIn(key, h.name)
 		if ok && (start == 0 || h.ending && wordStarts(key, start)) {
 			return true
