@@ -16,7 +16,7 @@ RUN      ?=
 FUZZTIME ?= 30s
 COUNT    ?= 6
 
-MATCHING = $(if $(RUN),-run '$(RUN)')
+MATCHING = $(if $(RUN), -run '$(RUN)')
 
 # The Go files that git knows or would take, whatever lies about beside them.
 GOFILES = $$(git ls-files --cached --others --exclude-standard --deduplicate '*.go')
@@ -28,10 +28,10 @@ run: ## Serve the payments example on 127.0.0.1:8080, its data in ./.data
 	go run ./examples/payments
 
 test: ## Run the tests (PKG=./rest RUN=TestName to choose)
-	go test $(MATCHING) $(PKG)
+	go test$(MATCHING) $(PKG)
 
 race: ## Run the tests under the race detector (PKG=… RUN=…)
-	go test -race $(MATCHING) $(PKG)
+	go test -race$(MATCHING) $(PKG)
 
 .PHONY: fmt fix
 fmt: ## Format every Go file
@@ -61,6 +61,7 @@ tidy: ## Fail if go.mod or go.sum are not tidy, or a module is not what it was
 	go mod verify
 
 lint: ## Run the linters of .golangci.yml
+	$(TOOL) golangci-lint config verify
 	$(TOOL) golangci-lint run
 
 audit: ## Look for known vulnerabilities in what is called (GOVULNDB=url for another database)
