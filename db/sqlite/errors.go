@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/db/sqlite/internal/native"
+)
+
+// failed adds the statement to an error and puts it into db's classes. The
+// arguments never show: they may be secret.
+func failed(err error, sql string) error {
+	n, ok := errors.AsType[*native.Error](err)
+	if !ok {
+		return fmt.Errorf("db/sqlite: %w in %s", err, brief(sql))
+	}
+	where := fmt.Errorf("db/sqlite: %w in %s", err, brief(sql))
+	switch n.Code {
+	case native.ConstraintUnique, native.ConstraintPrimaryKey, native.ConstraintRowID:
+		return constraint(db.Unique, n.Msg, where)
+	case native.ConstraintForeignKey:
+		return constraint(db.ForeignKey, n.Msg, where)
+	case native.ConstraintCheck:
+		return constraint(db.Check, n.Msg, where)
+	case native.ConstraintNotNull:
+		return constraint(db.NotNull, n.Msg, where)
+	}
+	switch n.Primary() {
+	case native.Busy, native.Locked:
+		return fmt.Errorf("%w: %w: another process holds the file", db.ErrBusy, where)
+	}
+	return where
+}
+
+// explain says what an error about the file as a whole means, and what to do.
+func explain(err error, file string, waited time.Duration) error {
+	n, ok := errors.AsType[*native.Error](err)
+	if !ok {
+		return fmt.Errorf("db/sqlite: %s: %w", file, err)
+	}
+	switch n.Primary() {
+	case native.Busy, native.Locked:
+		return fmt.Errorf("%w: db/sqlite: %s: another process holds the file (waited %s): stop it, or let both run and keep transactions short: %w", db.ErrBusy, file, waited, err)
+	case native.ReadOnly:
+		return fmt.Errorf("db/sqlite: %s: not writable by this user: change the owner or the mode of the file and of its directory: %w", file, err)
+	case native.CantOpen:
+		return fmt.Errorf("db/sqlite: %s: cannot be opened: check that this user may read and write the file and its directory: %w", file, err)
+	case native.NotADB:
+		return fmt.Errorf("db/sqlite: %s: not a SQLite database: move the file away, or set another path: %w", file, err)
+	case native.Corrupt:
+		return fmt.Errorf("db/sqlite: %s: damaged: restore a backup: %w", file, err)
+	case native.Full:
+		return fmt.Errorf("db/sqlite: %s: the disk is full: %w", file, err)
+	case native.IOError:
+		return fmt.Errorf("db/sqlite: %s: the disk failed: %w", file, err)
+	}
+	return fmt.Errorf("db/sqlite: %s: %w", file, err)
+}
+
+// interrupted makes the end of ctx the error when that is what stopped the
+// statement.
+func interrupted(ctx context.Context, err error, sql string) error {
+	n, ok := errors.AsType[*native.Error](err)
+	if !ok || n.Primary() != native.Interrupt {
+		return failed(err, sql)
+	}
+	cause := ctx.Err()
+	if cause == nil {
+		cause = context.DeadlineExceeded // the deadline has passed and nobody armed its timer
+	}
+	return fmt.Errorf("db/sqlite: %w while running %s", cause, brief(sql))
+}
+
+// constraint reads the place from SQLite's message: "UNIQUE constraint failed:
+// users.email, users.shop", "… failed: index 'users_lower'", "CHECK constraint
+// failed: positive".
+func constraint(kind db.Kind, msg string, cause error) error {
+	c := &db.Constraint{Kind: kind, Cause: cause}
+	_, place, ok := strings.Cut(msg, "failed: ")
+	if !ok {
+		return c
+	}
+	if index, ok := strings.CutPrefix(place, "index '"); ok {
+		c.Name = strings.TrimSuffix(index, "'")
+		return c
+	}
+	if kind == db.Check {
+		c.Name = place
+		return c
+	}
+	for _, p := range strings.Split(place, ", ") {
+		table, column, ok := strings.Cut(p, ".")
+		if !ok {
+			c.Name = place
+			return c
+		}
+		c.Table = table
+		c.Columns = append(c.Columns, column)
+	}
+	return c
+}
+
+// brief is one line of a statement's text, to find it in the source.
+func brief(sql string) string {
+	const most = 120
+	line := strings.Join(strings.Fields(sql), " ")
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most], "") + "…"
+	}
+	return fmt.Sprintf("%q", line)
+}
