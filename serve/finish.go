@@ -1,0 +1,164 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/ashlar-go/ashlar/fault"
+)
+
+// statusClientGone is what the access line says, as nginx does, when the
+// client left before it was answered. It is never sent.
+const statusClientGone = 499
+
+// maxLoggedPath bounds what a caller can make us write per request.
+const maxLoggedPath = 1 << 10
+
+// finish runs when the handler has returned or panicked. It is the only
+// deferred call of the pipeline, so recover works here and nowhere deeper.
+func (o *observer) finish(x *response, r *http.Request) {
+	cause := recover()
+	abort := false
+	switch {
+	case cause == nil:
+		o.complete(x)
+	case cause == http.ErrAbortHandler:
+		abort = true
+		x.scope.Code = "aborted"
+	default:
+		abort = o.survive(x, r, cause)
+	}
+	x.scope.Close()
+	if o.log != nil || o.done != nil {
+		o.report(x, r)
+	}
+	if abort {
+		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
+	}
+}
+
+// complete settles the status of a handler that returned in order.
+func (o *observer) complete(x *response) {
+	switch {
+	case x.scope.Status != 0:
+	case x.scope.Err() == context.Canceled:
+		x.scope.Status = statusClientGone
+	default:
+		x.WriteHeader(http.StatusOK)
+	}
+}
+
+// survive logs a panic with its stack and answers for the handler. It reports
+// whether the connection must be aborted, because part of a response is out.
+func (o *observer) survive(x *response, r *http.Request, cause any) (abort bool) {
+	x.scope.Code = fault.ErrInternal.Code()
+	if o.log != nil {
+		record := slog.NewRecord(time.Now(), slog.LevelError, "panic", 0)
+		record.AddAttrs(
+			slog.String("op", operation(x, r)),
+			slog.String("panic", fmt.Sprint(cause)),
+			slog.String("stack", string(debug.Stack())),
+			slog.String("trace_id", x.scope.TraceID),
+			slog.String("request_id", x.scope.RequestID),
+		)
+		o.handle(record)
+	}
+	if x.scope.Status != 0 {
+		return true
+	}
+	o.undress(x)
+	refuse(x, fault.ErrInternal)
+	return false
+}
+
+// report writes the access line and tells Done.
+func (o *observer) report(x *response, r *http.Request) {
+	end := time.Now()
+	s := &x.scope
+	e := Exchange{
+		Operation: operation(x, r),
+		Method:    r.Method,
+		Path:      loggedPath(r),
+		Status:    s.Status,
+		Bytes:     s.Bytes,
+		Duration:  end.Sub(x.start),
+		Code:      s.Code,
+		RequestID: s.RequestID,
+		TraceID:   s.TraceID,
+		Principal: s.Principal.ID,
+		ClientIP:  s.ClientIP,
+	}
+	if o.log != nil {
+		o.line(end, &e)
+	}
+	if o.done != nil {
+		o.done(s, e)
+	}
+}
+
+// line writes the access line. It goes to the slog.Handler itself: the logger
+// in between would look up a caller that is always this function.
+func (o *observer) line(at time.Time, e *Exchange) {
+	level := levelOf(e.Status)
+	if !o.log.Enabled(context.Background(), level) {
+		return
+	}
+	record := slog.NewRecord(at, level, "request", 0)
+	record.AddAttrs(
+		slog.String("op", e.Operation),
+		slog.String("method", e.Method),
+		slog.String("path", e.Path),
+		slog.Int("status", e.Status),
+		slog.Int64("bytes", e.Bytes),
+		slog.Float64("duration_ms", float64(e.Duration.Microseconds())/1000),
+		slog.String("trace_id", e.TraceID),
+		slog.String("request_id", e.RequestID),
+		slog.String("principal", e.Principal),
+		slog.String("client_ip", e.ClientIP),
+		slog.String("code", e.Code),
+	)
+	o.handle(record)
+}
+
+// handle passes a record that names its own trace: the request's context stays
+// out, or a handler that adds ids from it would write them twice. A log that
+// fails must not fail the request.
+func (o *observer) handle(record slog.Record) {
+	_ = o.log.Handle(context.Background(), record)
+}
+
+func levelOf(status int) slog.Level {
+	switch {
+	case status == http.StatusServiceUnavailable:
+		return slog.LevelWarn
+	case status >= 500:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+func operation(x *response, r *http.Request) string {
+	if x.scope.Operation != "" {
+		return x.scope.Operation
+	}
+	return r.Pattern
+}
+
+// loggedPath is the path as it was sent: escaped, without the query, in which
+// secrets travel.
+func loggedPath(r *http.Request) string {
+	path := r.RequestURI
+	if path == "" || path[0] != '/' {
+		path = r.URL.EscapedPath()
+	}
+	path, _, _ = strings.Cut(path, "?")
+	if len(path) > maxLoggedPath {
+		path = path[:maxLoggedPath]
+	}
+	return path
+}

@@ -1,0 +1,85 @@
+package serve
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/ashlar-go/ashlar/internal/scope"
+)
+
+// response is the observed writer and the request's scope in one allocation.
+// The writer is the request's; the scope may outlive it in a goroutine that
+// the handler left behind, which then keeps both.
+type response struct {
+	http.ResponseWriter
+	scope scope.Scope
+	start time.Time
+	drain <-chan struct{}
+	id    [1]string // backs the X-Request-Id header
+	taken bool      // the connection was hijacked
+}
+
+// Scope returns the scope of the request; see scope.From.
+func (x *response) Scope() *scope.Scope { return &x.scope }
+
+// Unwrap lets http.ResponseController reach the connection's own writer.
+func (x *response) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+func (x *response) WriteHeader(status int) {
+	if x.scope.Status == 0 && status >= 200 {
+		select {
+		case <-x.drain: // nil outside a draining server, and so never ready
+			closing(x.ResponseWriter.Header())
+		default:
+		}
+	}
+	x.ResponseWriter.WriteHeader(status) // panics on nonsense, so it comes first
+	if x.scope.Status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		x.scope.Status = status
+	}
+}
+
+func (x *response) Write(b []byte) (int, error) {
+	x.begin()
+	n, err := x.ResponseWriter.Write(b)
+	x.scope.Bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom keeps sendfile within reach of io.Copy.
+func (x *response) ReadFrom(src io.Reader) (int64, error) {
+	x.begin()
+	n, err := io.Copy(x.ResponseWriter, src)
+	x.scope.Bytes += n
+	return n, err
+}
+
+// FlushError sends what is buffered.
+func (x *response) FlushError() error {
+	x.begin()
+	return http.NewResponseController(x.ResponseWriter).Flush()
+}
+
+// Flush is FlushError for those who know only http.Flusher.
+func (x *response) Flush() { _ = x.FlushError() }
+
+// Hijack hands over the connection, for protocols that leave HTTP.
+func (x *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	if err == nil {
+		x.taken = true
+		if x.scope.Status == 0 {
+			x.scope.Status = http.StatusSwitchingProtocols
+		}
+	}
+	return conn, rw, err
+}
+
+func (x *response) begin() {
+	if x.scope.Status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+}
