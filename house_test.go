@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -99,7 +100,8 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml/v3":                  "openapi",
 	"golang.org/x/crypto":                 "auth",
 	"golang.org/x/term":                   ". cmd/...",
-	"modernc.org/sqlite":                  "db/sqlite",
+	"modernc.org/libc":                    "db/sqlite/...",
+	"modernc.org/sqlite":                  "db/sqlite/...",
 }
 
 // testLibraries may be imported by tests, and by the packages that only tests
@@ -108,6 +110,7 @@ var testLibraries = map[string]string{
 	"github.com/go-json-experiment/json":       "internal/codec rest", // the decoder's oracle
 	"github.com/google/go-cmp":                 "...",
 	"github.com/santhosh-tekuri/jsonschema/v6": "...",
+	"modernc.org/sqlite":                       "idem", // proves that it works without db
 	"pgregory.net/rapid":                       "...",
 }
 
@@ -200,6 +203,32 @@ func TestEveryLibraryIsWrappedOnce(t *testing.T) {
 				t.Errorf("%s: the tests of %s may not import %s: add a row to the table `testLibraries` in house_test.go if they must", file, p.path, imported)
 			}
 		}
+	}
+}
+
+// TestSQLiteRunsOnItsOwnLibc holds the pair of versions that were made for each
+// other: the driver is C translated to Go, and calls this libc by its layout.
+func TestSQLiteRunsOnItsOwnLibc(t *testing.T) {
+	t.Parallel()
+	version := regexp.MustCompile(`(?m)^\s*(?:require )?modernc\.org/libc (\S+)`)
+	libc := func(file string) string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := version.FindSubmatch(text)
+		if found == nil {
+			t.Fatalf("%s requires no modernc.org/libc", file)
+		}
+		return string(found[1])
+	}
+
+	driver, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.GoMod}}", "modernc.org/sqlite").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours, theirs := libc("go.mod"), libc(strings.TrimSpace(string(driver))); ours != theirs {
+		t.Errorf("go.mod requires modernc.org/libc %s, modernc.org/sqlite was made for %s: raise or lower them together", ours, theirs)
 	}
 }
 
