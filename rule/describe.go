@@ -166,9 +166,10 @@ func embedsPointer(t reflect.Type) bool {
 func (d *describer) fields(out *Type) {
 	for i := range out.Go.NumField() {
 		sf := out.Go.Field(i)
-		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		tag := sf.Tag.Get("json")
+		name, options, _ := strings.Cut(tag, ",")
 		switch {
-		case name == "-" && options == "":
+		case tag == "-":
 		case flattened(sf, sf.Type):
 			d.embed(out, sf, i)
 		case sf.IsExported():

@@ -21,6 +21,9 @@
 // branch on the fields it is given. What needs two fields belongs into a
 // Validate() error method, which runs after every rule held.
 //
+// A field's rules start from those of its own type and of the struct that it
+// was embedded with, and replace what they say again.
+//
 // Text is bounded without being asked: at most [DefaultMaxLen] code points,
 // and neither control characters nor bidirectional overrides. [TextRules.Multiline]
 // and [TextRules.Raw] loosen that by name.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // compilePattern returns the expression in a form that RE2 and JavaScript (in
@@ -110,10 +111,10 @@ func portEscape(s string, inClass bool) (text string, n int, err error) {
 			return s[:4], 4, nil
 		}
 	case 'p', 'P':
-		// The general categories, such as \p{L} and \p{Lu}, are common;
-		// scripts are named differently.
-		if s[2] == '{' && s[3] != '^' && strings.IndexByte(s, '}') <= 5 {
-			return s[:strings.IndexByte(s, '}')+1], strings.IndexByte(s, '}') + 1, nil
+		// JavaScript has the same short names of general categories, but other
+		// names for scripts.
+		if name, _, ok := strings.Cut(strings.TrimPrefix(s[2:], "{"), "}"); ok && s[2] == '{' && unicode.Categories[name] != nil {
+			return s[:len(name)+4], len(name) + 4, nil
 		}
 	}
 	if strings.IndexByte("_!\"#%&',:;<=>@`~ ", s[1]) >= 0 {

@@ -91,10 +91,7 @@ func (sh *shape) add(part *syntax.Regexp) bool {
 	default:
 	}
 	class := part
-	if class.Op != syntax.OpCharClass {
-		if len(part.Sub) != 1 {
-			return false
-		}
+	if len(part.Sub) == 1 {
 		class = part.Sub[0]
 	}
 	set := classOf(class)
@@ -114,10 +111,14 @@ func (sh *shape) add(part *syntax.Regexp) bool {
 	return true
 }
 
-// classOf returns the ASCII members of a class or of one literal character.
+// classOf returns the ASCII members of what matches one character.
 func classOf(re *syntax.Regexp) *charset {
 	var set charset
 	switch {
+	case re.Op == syntax.OpAnyCharNotNL:
+		for b := range set {
+			set[b] = b != '\n'
+		}
 	case re.Op == syntax.OpCharClass:
 		for i := 0; i < len(re.Rune); i += 2 {
 			for r := re.Rune[i]; r <= min(re.Rune[i+1], utf8.RuneSelf-1); r++ {
