@@ -77,7 +77,7 @@ func (c *Claim) Finish(ctx context.Context, tx Conn, r Response) error {
 // It works on when ctx has ended: so has many a request that failed.
 func (c *Claim) Settle(ctx context.Context, conn Conn, failed error) (*Response, error) {
 	if failed == nil && !c.lost {
-		return nil, nil
+		return nil, nil //nolint:nilnil // the handler's own result stands
 	}
 	if errors.Is(failed, errFinished) {
 		return nil, failed

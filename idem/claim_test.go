@@ -265,6 +265,28 @@ func TestPhaseOfASlowRunIsNotTakenOver(t *testing.T) {
 	b.must(b.record(slow, "k", "pay_1"))
 }
 
+// Both the lease that the retry read and the one it finds are ended, but they
+// are not the same one: a phase lies between them.
+func TestReleasedLeaseOfAnotherRunIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "")
+	first := b.begin(request("k"))
+	b.must(b.reserve(first, "k", "one"))
+	b.must(first.Release(t.Context(), conn{b.db}))
+
+	between := interposed{conn{b.db}, func() {
+		second := b.begin(request("k"))
+		b.must(b.inTx(func(tx idem.Conn) error { return second.Phase(t.Context(), tx, "two") }))
+		b.must(second.Release(t.Context(), conn{b.db}))
+	}}
+	if c, stored, err := b.store.Begin(t.Context(), between, request("k")); !errors.Is(err, idem.ErrInFlight) {
+		t.Fatalf("Begin = %v, %v, %v; want ErrInFlight", c, stored, err)
+	}
+	if ref, _ := b.begin(request("k")).Ref(); ref != "two" {
+		t.Errorf("resumed at %q, want two", ref)
+	}
+}
+
 // interposed does something between the reading and the writing of a Begin.
 type interposed struct {
 	idem.Conn

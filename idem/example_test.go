@@ -129,18 +129,35 @@ func send(h http.Handler, key, amount string) {
 	fmt.Println(w.Code, w.Body.String()+note)
 }
 
-// A payment calls its bank between two transactions. When a crash leaves it
-// there, a retry under the same key goes on with the payment it finds in ctx.
+// A payment calls its bank between two transactions. A retry of a run that
+// crashed there finds the payment in ctx and goes on with the call.
 func ExampleResumed() {
-	handler := func(ctx context.Context) string {
-		payment, ok := idem.Resumed(ctx)
-		if !ok {
-			payment = "pay_7" // insert it, pending, in a transaction with idem.Phase(ctx, payment)
-			ctx = idem.Phase(ctx, payment)
+	authorize := func(ctx context.Context) {
+		payment, resumed := idem.Resumed(ctx)
+		if !resumed {
+			payment = "pay_7"
+			insert(idem.Phase(ctx, payment), payment)
 		}
-		ref, ok := idem.Phased(ctx) // the transaction's end asks what to commit with the key
-		return fmt.Sprintf("payment %s, phase %q %v", payment, ref, ok)
+		fmt.Println("call the bank about", payment)
+		record(ctx, payment)
 	}
-	fmt.Println(handler(context.Background()))
-	// Output: payment pay_7, phase "pay_7" true
+	authorize(context.Background())
+	// Output:
+	// a transaction that commits the key and reference pay_7
+	// call the bank about pay_7
+	// a transaction that commits the key and the response
+}
+
+func insert(ctx context.Context, _ string) { inTx(ctx) }
+
+func record(ctx context.Context, _ string) { inTx(ctx) }
+
+// inTx stands for whatever ends transactions, and chooses between Phase and
+// Finish of the claim.
+func inTx(ctx context.Context) {
+	if ref, ok := idem.Phased(ctx); ok {
+		fmt.Println("a transaction that commits the key and reference", ref)
+		return
+	}
+	fmt.Println("a transaction that commits the key and the response")
 }

@@ -37,32 +37,14 @@ func TestAnyInterleavingHasOneEffect(t *testing.T) {
 			clients[i] = &client{world: w, name: string(rune('A' + i))}
 		}
 		w.clients = clients
-		one := rapid.SampledFrom(clients)
-		pick := func(t *rapid.T) *client { return one.Draw(t, "client") }
-
-		t.Repeat(map[string]func(*rapid.T){
-			"begin":    func(t *rapid.T) { pick(t).begin(t) },
-			"open":     func(t *rapid.T) { pick(t).open(t) },
-			"take":     func(t *rapid.T) { pick(t).take(t) },
-			"write":    func(t *rapid.T) { pick(t).write(t) },
-			"commit":   func(t *rapid.T) { pick(t).commit(t) },
-			"commit 2": func(t *rapid.T) { pick(t).commit(t) }, // runs get on more often than not
-			"rollback": func(t *rapid.T) { pick(t).rollback(t) },
-			"fail":     func(t *rapid.T) { pick(t).fail(t) },
-			"crash":    func(t *rapid.T) { pick(t).crash() },
-			"wait":     func(*rapid.T) { b.clock.advance(time.Second) },
-			"lease":    func(*rapid.T) { b.clock.advance(time.Minute) },
-			"expire": func(t *rapid.T) {
-				w.crashAll() // a run that outlives its key has no protection
-				b.clock.advance(time.Hour)
-				w.life, w.done, w.last, w.response = w.life+1, 0, "", ""
-			},
-			"sweep": func(t *rapid.T) {
-				if _, err := b.store.Sweep(context.Background(), conn{b.db}, 2); err != nil && !busy(err) {
-					t.Fatal(err)
-				}
-			},
-		})
+		var all []step
+		for _, s := range steps {
+			all = append(all, slices.Repeat([]step{s}, s.weight)...)
+		}
+		pick, run := rapid.SampledFrom(clients), rapid.SampledFrom(all)
+		for range rapid.IntRange(0, 120).Draw(t, "steps") {
+			run.Draw(t, "step").do(t, pick.Draw(t, "client"))
+		}
 
 		// However it was left, one more client brings it to its end.
 		w.crashAll()
@@ -70,12 +52,43 @@ func TestAnyInterleavingHasOneEffect(t *testing.T) {
 		c := clients[0]
 		c.begin(t)
 		for c.claim != nil {
-			c.open(t)
-			c.write(t)
-			c.commit(t)
+			c.goOn(t)
 		}
 		w.verify(t)
 	})
+}
+
+// A step is what a client may do next; of the sum of all weights its own says
+// how often it does.
+type step struct {
+	name   string
+	weight int
+	do     func(*rapid.T, *client)
+}
+
+// GoString is what a failed test prints.
+func (s step) GoString() string { return s.name }
+
+var steps = []step{
+	{"go on", 40, func(t *rapid.T, c *client) { c.goOn(t) }},
+	{"go on to the end of the transaction", 10, func(t *rapid.T, c *client) {
+		c.goOn(t)
+		for c.tx != nil {
+			c.goOn(t)
+		}
+	}},
+	{"take", 4, func(t *rapid.T, c *client) { c.take(t) }},
+	{"roll back and try again", 3, func(t *rapid.T, c *client) { c.rollback(t) }},
+	{"fail", 3, func(t *rapid.T, c *client) { c.fail(t) }},
+	{"crash", 2, func(_ *rapid.T, c *client) { c.crash() }},
+	{"a moment passes", 4, func(_ *rapid.T, c *client) { c.clock.advance(time.Second) }},
+	{"a lease passes", 5, func(_ *rapid.T, c *client) { c.clock.advance(time.Minute) }},
+	{"the key expires", 1, func(_ *rapid.T, c *client) { c.expire() }},
+	{"sweep", 1, func(t *rapid.T, c *client) {
+		if _, err := c.store.Sweep(context.Background(), conn{c.db}, 2); err != nil && !busy(err) {
+			t.Fatal(err)
+		}
+	}},
 }
 
 // world is what is known to be committed for one key.
@@ -84,10 +97,12 @@ type world struct {
 	key      string
 	phases   int // of the operation
 	clients  []*client
-	life     int    // how often the key has expired
-	done     int    // phases
-	last     string // reference of the last of them
-	response string // once the last phase is committed
+	life     int         // how often the key has expired
+	done     int         // phases
+	last     string      // reference of the last of them
+	response string      // once the last phase is committed
+	holder   *idem.Claim // of the lease
+	leased   time.Time   // until then
 	runs     int
 }
 
@@ -99,6 +114,15 @@ func (w *world) crashAll() {
 	for _, c := range w.clients {
 		c.crash()
 	}
+}
+
+// expire ends the life of the key. A run that outlives its key is not
+// protected, so there is none.
+func (w *world) expire() {
+	w.crashAll()
+	w.clock.advance(time.Hour)
+	w.life, w.done, w.last, w.response = w.life+1, 0, "", ""
+	w.holder, w.leased = nil, time.Time{}
 }
 
 // verify compares the database with what a single undisturbed run leaves.
@@ -137,22 +161,39 @@ type client struct {
 	next    int // phase
 	tx      *sql.Tx
 	written bool
+	until   time.Time // the lease that was written
 }
+
+func (c *client) GoString() string { return c.name }
+
+// lease returns the end of a lease that begins now.
+func (c *client) lease() time.Time { return c.clock.now().Add(c.request().Lease) }
 
 // A reference names the payment and how many phases it has behind it.
 func reference(payment string, phase int) string { return payment + "/" + strconv.Itoa(phase) }
 
-func (c *client) begin(t *rapid.T) {
-	if c.claim != nil {
-		return
+// goOn takes the next step of a run in which nothing goes wrong.
+func (c *client) goOn(t *rapid.T) {
+	switch {
+	case c.claim == nil:
+		c.begin(t)
+	case c.tx == nil:
+		c.open(t)
+	case !c.written:
+		c.write(t)
+	default:
+		c.commit(t)
 	}
+}
+
+func (c *client) begin(t *rapid.T) {
 	claim, stored, err := c.store.Begin(context.Background(), conn{c.db}, c.request())
 	switch {
 	case stored != nil:
 		c.answered(t, stored)
 	case errors.Is(err, idem.ErrInFlight):
-		if c.done == 0 || c.response != "" {
-			t.Fatalf("%s is turned away with %d phases committed and response %q", c.name, c.done, c.response)
+		if c.response != "" || !c.leased.After(c.clock.now()) {
+			t.Fatalf("%s is turned away, but nobody has a lease, or the response %q is committed", c.name, c.response)
 		}
 	case busy(err): // taking over met another client's transaction
 	case err != nil:
@@ -160,6 +201,9 @@ func (c *client) begin(t *rapid.T) {
 	default:
 		if c.response != "" {
 			t.Fatalf("%s may run although the response %q is committed", c.name, c.response)
+		}
+		if c.leased.After(c.clock.now()) {
+			t.Fatalf("%s may run beside a run that has a lease", c.name)
 		}
 		ref, ok := claim.Ref()
 		if ref != c.last || ok != (c.done > 0) {
@@ -171,14 +215,12 @@ func (c *client) begin(t *rapid.T) {
 			payment, phase, _ := strings.Cut(ref, "/")
 			n, _ := strconv.Atoi(phase)
 			c.payment, c.next = payment, n+1
+			c.holder, c.leased = claim, c.lease()
 		}
 	}
 }
 
 func (c *client) open(t *rapid.T) {
-	if c.claim == nil || c.tx != nil {
-		return
-	}
 	tx, err := c.db.Begin()
 	switch {
 	case busy(err): // another client writes
@@ -199,9 +241,6 @@ func (c *client) take(t *rapid.T) {
 }
 
 func (c *client) write(t *rapid.T) {
-	if c.tx == nil || c.written {
-		return
-	}
 	ctx, tx := context.Background(), conn{c.tx}
 	if err := effect(tx, c.effectKey(), c.next, c.payment); err != nil {
 		t.Fatal(err)
@@ -216,13 +255,10 @@ func (c *client) write(t *rapid.T) {
 		c.failed(t, err)
 		return
 	}
-	c.written = true
+	c.written, c.until = true, c.lease()
 }
 
 func (c *client) commit(t *rapid.T) {
-	if c.tx == nil || !c.written {
-		return
-	}
 	if err := c.tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
@@ -232,6 +268,7 @@ func (c *client) commit(t *rapid.T) {
 	}
 	c.done, c.last = c.next, reference(c.payment, c.next)
 	c.next++
+	c.holder, c.leased = c.claim, c.until
 	if c.done < c.phases {
 		return
 	}
@@ -272,6 +309,8 @@ func (c *client) failed(t *rapid.T, failure error) {
 		t.Fatal(err)
 	case c.response != "":
 		t.Fatalf("%s is told %v, and not the response %q", c.name, err, c.response)
+	case c.holder == c.claim && !busy(err):
+		c.leased = time.Time{} // a retry may resume at once
 	}
 	c.claim = nil
 }

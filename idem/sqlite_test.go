@@ -64,9 +64,20 @@ type bench struct {
 	clock *clock
 }
 
-// setup opens a migrated database of its own, with a table for effects.
-// Options go into the driver's data source name.
+// setup returns a database of its own, with a table for effects.
 func setup(t *testing.T, options string) *bench {
+	t.Helper()
+	db := open(t, options)
+	if _, err := db.Exec(`CREATE TABLE effects (key TEXT NOT NULL, phase INTEGER NOT NULL, ref TEXT NOT NULL)`); err != nil {
+		t.Fatal(err)
+	}
+	c := &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	return &bench{T: t, db: db, store: idem.New(c.now), clock: c}
+}
+
+// open makes a migrated database. Options go into the driver's data source
+// name.
+func open(t testing.TB, options string) *sql.DB {
 	t.Helper()
 	dsn := "file:" + filepath.Join(t.TempDir(), "idem.db") +
 		"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)" + options
@@ -78,11 +89,7 @@ func setup(t *testing.T, options string) *bench {
 	if err := migrate(db); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec(`CREATE TABLE effects (key TEXT NOT NULL, phase INTEGER NOT NULL, ref TEXT NOT NULL)`); err != nil {
-		t.Fatal(err)
-	}
-	c := &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
-	return &bench{T: t, db: db, store: idem.New(c.now), clock: c}
+	return db
 }
 
 // wait lets a lost race for SQLite's only writer be a wait, not an error.

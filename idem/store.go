@@ -201,7 +201,7 @@ func (k *row) answer(r *Request, now time.Time) (*Response, error) {
 	case k.leasedUntil > now.UnixMilli():
 		return nil, inFlight(time.UnixMilli(k.leasedUntil).Sub(now))
 	}
-	return nil, nil
+	return nil, nil //nolint:nilnil // neither a response nor a refusal: the key can be had
 }
 
 // inFlight advises to wait for what is left of a lease, but for 5 seconds at
