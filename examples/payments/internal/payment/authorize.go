@@ -1,0 +1,114 @@
+package payment
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/id"
+	"github.com/ashlar-go/ashlar/idem"
+)
+
+// Authorize holds money on a card, and takes it at once if asked to. A card
+// that is declined leaves a payment with the status declined.
+func (s *Service) Authorize(ctx context.Context, in Authorize) (Payment, error) {
+	p, err := s.begin(ctx, in)
+	if err != nil {
+		return Payment{}, err
+	}
+	// From here on there may be a hold, so the outcome is recorded even if the
+	// caller has gone.
+	ctx = context.WithoutCancel(ctx)
+	answer, err := s.network.Authorize(ctx, network.Request{
+		Key: p.ID, Card: in.Card, Amount: p.Amount, Currency: p.Currency,
+	})
+	if err != nil {
+		return Payment{}, err // still pending: a retry or the settler asks again
+	}
+	return s.settle(ctx, p, answer)
+}
+
+// begin records a payment as pending, together with the idempotency key of the
+// request. A request that was begun before goes on with its payment.
+func (s *Service) begin(ctx context.Context, in Authorize) (intent, error) {
+	if paymentID, resumed := idem.Resumed(ctx); resumed {
+		return findIntent(ctx, s.db, paymentID)
+	}
+	payee, err := s.payee(ctx, in.MerchantID)
+	if err != nil {
+		return intent{}, err
+	}
+	if err := s.network.Available(); err != nil {
+		return intent{}, err
+	}
+	p := newIntent(in, payee, in.Card.Number.Fingerprint(s.fingerprintKey))
+	return db.InTx(idem.Phase(ctx, p.ID), s.db, func(tx *db.Tx) (intent, error) {
+		return p, insert(ctx, tx, p)
+	})
+}
+
+func newIntent(in Authorize, payee, fingerprint string) intent {
+	at := now()
+	if in.Metadata == nil {
+		in.Metadata = map[string]Note{}
+	}
+	return intent{
+		Payment: Payment{
+			ID: id.New("pay_"), MerchantID: payee, Status: pending,
+			Amount: in.Amount, Currency: in.Currency, Card: in.Card.Details(),
+			Reference: in.Reference, Description: in.Description, Metadata: in.Metadata,
+			CreatedAt: at, UpdatedAt: at,
+		},
+		Capture:     in.Capture,
+		Fingerprint: fingerprint,
+	}
+}
+
+// payee returns the merchant that a payment is for: the caller's own, or the
+// one that a member of staff named.
+func (s *Service) payee(ctx context.Context, named string) (string, error) {
+	switch own := merchant.Scope(ctx); {
+	case own != access.From(ctx).Account:
+		return "", fault.ErrDenied.Because("Your account belongs to no merchant.")
+	case own != "" && named != "":
+		return "", fault.At("/merchant_id", "not_allowed", "is for staff only: your payments are your own merchant's")
+	case own != "":
+		return own, nil
+	case named == "":
+		return "", fault.At("/merchant_id", "required", "is required from staff: say which merchant is paid")
+	}
+	known, err := s.merchants.Exists(ctx, named)
+	if err == nil && !known {
+		err = fault.At("/merchant_id", "unknown", "is not the id of a merchant")
+	}
+	return named, err
+}
+
+// settle records what the network answered. If somebody else has recorded it
+// before, that stands; the network gives one answer only.
+func (s *Service) settle(ctx context.Context, p intent, answer network.Answer) (Payment, error) {
+	return db.InTx(ctx, s.db, func(tx *db.Tx) (Payment, error) {
+		settled, err := settleIn(ctx, tx, p, answer)
+		if err == nil && settled.Status == Declined {
+			return Payment{}, db.Keep(ErrDeclined.Because("The card was declined.").
+				With("decline_code", settled.DeclineCode).With("id", settled.ID))
+		}
+		return settled, err
+	})
+}
+
+func settleIn(ctx context.Context, tx *db.Tx, p intent, answer network.Answer) (Payment, error) {
+	if p.Status == pending {
+		c := p.settle(answer, p.Capture)
+		settled, err := save(ctx, tx, p.Payment, c, now())
+		if !errors.Is(err, errChanged) {
+			return settled, err
+		}
+	}
+	p, err := findIntent(ctx, tx, p.ID)
+	return p.Payment, err
+}

@@ -1,0 +1,63 @@
+package payment
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// List shows payments, newest first.
+func (s *Service) List(ctx context.Context, in List) (op.Page[Payment], error) {
+	from, err := in.start()
+	if err != nil {
+		return op.Page[Payment]{}, err
+	}
+	scope, limit := merchant.Scope(ctx), orDefault(in.Limit)
+	rows, err := db.All[Payment](ctx, s.db, `
+		SELECT `+columns+` FROM payments
+		WHERE status <> 'pending' AND `+within(scope, "$1")+`
+			AND (created_at, id) < ($2, $3) AND created_at > $4
+			AND ($5 = '' OR status = $5) AND ($6 = '' OR currency = $6)
+		ORDER BY created_at DESC, id DESC LIMIT $7`,
+		scope, from.at, from.id, in.CreatedAfter, in.Status, in.Currency, limit+1)
+	return op.PageOf(rows, limit, func(p Payment) string { return position{p.CreatedAt, p.ID}.key() }), err
+}
+
+// A position is a place in the list: just after the payment that it names.
+type position struct {
+	at time.Time
+	id string
+}
+
+func (p position) key() string { return strconv.FormatInt(p.at.UnixMilli(), 10) + " " + p.id }
+
+// start is where the page begins: at the cursor, which is within the bounds
+// that its list was asked with, or at the newest payment within them.
+func (in *List) start() (position, error) {
+	key, err := in.Cursor.Key()
+	if err != nil {
+		return position{}, err
+	}
+	if key == "" {
+		end := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+		if !in.CreatedBefore.IsZero() {
+			end = in.CreatedBefore
+		}
+		return position{at: end}, nil
+	}
+	at, id, _ := strings.Cut(key, " ")
+	millis, err := strconv.ParseInt(at, 10, 64)
+	if err != nil { // a cursor of another list
+		return position{}, op.ErrCursor.Because("The cursor belongs to another list.")
+	}
+	return position{time.UnixMilli(millis), id}, nil
+}
+
+// orDefault is the length of a page.
+func orDefault(limit int) int { return cmp.Or(limit, 20) }

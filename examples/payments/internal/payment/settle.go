@@ -1,0 +1,94 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ashlar-go/ashlar/db"
+)
+
+// holdFor is how long an issuer keeps a hold that nobody captures.
+const holdFor = 7 * 24 * time.Hour
+
+// batch is how many payments a task looks at in one go.
+const batch = 100
+
+// keepSettling finishes payments whose request did not: its process was killed,
+// or the network gave no answer.
+func (s *Service) keepSettling(ctx context.Context) error {
+	return every(ctx, s.lease/4, s.settleStranded)
+}
+
+// keepExpiring releases holds that were never captured.
+func (s *Service) keepExpiring(ctx context.Context) error {
+	return every(ctx, time.Minute, s.expireHolds)
+}
+
+// settleStranded settles the payments that are pending for longer than a
+// request takes. The network is asked what it answered under the payment's
+// id; if the request never got there it never will, because Recall closes it.
+func (s *Service) settleStranded(ctx context.Context) (int, error) {
+	stranded, err := db.All[intent](ctx, s.db, `
+		SELECT `+columns+`, capture, fingerprint FROM payments
+		WHERE status = 'pending' AND created_at < $1 ORDER BY created_at LIMIT $2`, now().Add(-s.lease), batch)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range stranded {
+		answer, err := s.network.Recall(ctx, p.ID)
+		if err == nil {
+			_, err = s.settle(ctx, p, answer)
+		}
+		if err != nil && !errors.Is(err, ErrDeclined) {
+			return 0, fmt.Errorf("settle %s: %w", p.ID, err)
+		}
+	}
+	return len(stranded), nil
+}
+
+// expireHolds expires payments that were authorised too long ago.
+func (s *Service) expireHolds(ctx context.Context) (int, error) {
+	return db.InTx(ctx, s.db, func(tx *db.Tx) (int, error) {
+		old, err := db.All[Payment](ctx, tx, `
+			SELECT `+columns+` FROM payments
+			WHERE status = 'authorized' AND created_at < $1 ORDER BY created_at LIMIT $2`, now().Add(-holdFor), batch)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range old {
+			c, err := p.expire()
+			if err != nil {
+				return 0, err
+			}
+			if _, err := save(ctx, tx, p, c, now()); err != nil {
+				return 0, err
+			}
+		}
+		return len(old), nil
+	})
+}
+
+// every runs work now and then until ctx ends, and again at once while there is
+// a full batch to do.
+func every(ctx context.Context, interval time.Duration, work func(context.Context) (done int, err error)) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		for {
+			done, err := work(ctx)
+			if err != nil {
+				return err
+			}
+			if done < batch {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
