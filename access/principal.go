@@ -23,6 +23,12 @@ func (p *Policy) Principal(id, account, role string) Principal {
 	return Principal{ID: id, Account: account, Role: role, Granted: p.Role(role), policy: p}
 }
 
+// Holder returns a principal with just the listed permissions, as a machine
+// or a test has them.
+func (p *Policy) Holder(id, account string, permissions ...Permission) Principal {
+	return Principal{ID: id, Account: account, Granted: p.Set(permissions...), policy: p}
+}
+
 // Scoped returns a copy of who that may do at most what is listed: the
 // principal of an API key or of a test. It never has more than who had.
 func (p *Policy) Scoped(who Principal, permissions ...Permission) Principal {

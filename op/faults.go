@@ -1,0 +1,45 @@
+package op
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/rule"
+)
+
+// Faults returns every fault that the operation may answer with: those of
+// [Fails], and those that the framework raises because of what else was
+// declared. It is the whole of the error contract.
+func (s *Spec) Faults() []fault.Coded {
+	all := slices.Clone(s.Fails)
+	add := func(when bool, faults ...fault.Coded) {
+		if !when {
+			return
+		}
+		for _, f := range faults {
+			if !slices.ContainsFunc(all, func(g fault.Coded) bool { return g.Code() == f.Code() }) {
+				all = append(all, f)
+			}
+		}
+	}
+	hasInput := s.In != nil && len(s.In.Object.Fields) > 0
+	add(true, fault.ErrMalformed)
+	add(s.Access != ByEveryone, fault.ErrUnauthenticated)
+	add(s.Access == ByPermission, fault.ErrDenied)
+	add(s.Returns == JSON, fault.ErrNotAcceptable)
+	add(s.Kind == IsCommand, fault.ErrTooLarge, fault.ErrUnsupported)
+	add(hasInput || s.Kind == IsCommand, fault.ErrInvalid)
+	add(s.takesCursor(), ErrCursor)
+	add(s.Match != NoMatch, fault.ErrStale)
+	add(s.Match == DemandMatch, fault.ErrPrecondition)
+	add(s.Idempotent > 0, fault.ErrKeyMissing, fault.ErrKeyMalformed, fault.ErrKeyReused, fault.ErrKeyInFlight)
+	add(true, fault.ErrInternal, fault.ErrUnavailable, fault.ErrTimeout)
+	return all
+}
+
+func (s *Spec) takesCursor() bool {
+	return s.In != nil && slices.ContainsFunc(s.In.Object.Fields, func(f *rule.Field) bool {
+		return f.Type.Go == reflect.TypeFor[Cursor]()
+	})
+}

@@ -1,0 +1,107 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/ashlar-go/ashlar/fault"
+)
+
+// readBody returns the request's body. It is a fresh buffer that nothing will
+// write to again, because decoded texts point into it.
+func (h *handler) readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if r.ContentLength > h.maxBody {
+		return nil, h.tooLarge()
+	}
+	if err := checkMedia(r.Header); err != nil {
+		return nil, err
+	}
+	if r.ContentLength > 0 {
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return body, readError(err)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, h.maxBody+1))
+	if err == nil && int64(len(body)) > h.maxBody {
+		return nil, h.tooLarge()
+	}
+	return body, readError(err)
+}
+
+func (h *handler) tooLarge() error {
+	return fault.ErrTooLarge.Because("The body may have at most %d bytes.", h.maxBody)
+}
+
+// readError says what a body that ended early means. The cause may be the
+// client's or the connection's; either way the request cannot be read.
+func readError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return fault.ErrTooLarge.Because("The body may have at most %d bytes.", tooLarge.Limit)
+	}
+	return fault.ErrMalformed.Because("The body could not be read to its end.").Wrap(err)
+}
+
+func checkMedia(header http.Header) error {
+	if encoding := header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return fault.ErrUnsupported.Because("A compressed body is not read here; send it as it is.")
+	}
+	value := header.Get("Content-Type")
+	if value == "application/json" {
+		return nil
+	}
+	media, params, err := mime.ParseMediaType(value)
+	charset := params["charset"]
+	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return fault.ErrUnsupported.Because("The body must be JSON in UTF-8, with Content-Type: application/json.")
+	}
+	return nil
+}
+
+// accepts reports whether an Accept header admits a media type (RFC 9110,
+// section 12.5.1). A type with weight zero is refused, everything else that
+// names the type or a range around it admits it.
+func accepts(header []string, media string) bool {
+	if len(header) == 0 {
+		return true
+	}
+	family, _, _ := strings.Cut(media, "/")
+	best, admitted := -1, false
+	for _, line := range header {
+		for part := range strings.SplitSeq(line, ",") {
+			name, params, _ := strings.Cut(part, ";")
+			precision := -1
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case media:
+				precision = 2
+			case family + "/*":
+				precision = 1
+			case "*/*", "":
+				precision = 0
+			}
+			if precision > best {
+				best, admitted = precision, !zeroWeight(params)
+			}
+		}
+	}
+	return admitted
+}
+
+func zeroWeight(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if strings.EqualFold(name, "q") {
+			return strings.Trim(value, "0.") == ""
+		}
+	}
+	return false
+}

@@ -1,0 +1,39 @@
+package rest
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/ashlar-go/ashlar/access"
+)
+
+// DefaultMaxBody is the greatest request body, in bytes, of an operation that
+// sets no limit of its own.
+const DefaultMaxBody = 1 << 20
+
+// DefaultTimeout bounds a call of an operation that sets no bound of its own.
+const DefaultTimeout = 30 * time.Second
+
+// Config is what handlers need from the app around them. The zero Config
+// serves public operations, and none else: an operation that needs a
+// principal or an idempotency store fails to compile without one.
+type Config struct {
+	// Policy gives permissions their bits. Its roles must be granted before
+	// the first request.
+	Policy *access.Policy
+	// Authenticate returns the principal of a request. It returns
+	// fault.ErrUnauthenticated if the request carries no credential, and
+	// another fault of the kind Unauthenticated for a bad one.
+	Authenticate func(*http.Request) (access.Principal, error)
+	// Challenge returns the WWW-Authenticate header of a 401 or 403, or "".
+	Challenge func(error) string
+	// Idempotency keeps the answers of commands declared idempotent.
+	Idempotency Idempotency
+	// MaxBody and Timeout replace DefaultMaxBody and DefaultTimeout for
+	// operations that set none; zero keeps those.
+	MaxBody int64
+	Timeout time.Duration
+	// Log gets the causes of failures. Nil means [slog.Default].
+	Log *slog.Logger
+}

@@ -1,0 +1,22 @@
+// Package rest serves operations over HTTP.
+//
+// Each operation works alone in a plain program:
+//
+//	mux := http.NewServeMux()
+//	mux.Handle(rest.Handler(o))
+//
+// A request passes these steps; each can end it with the faults named.
+//
+//	who is asking        401 unauthenticated      before anything is read
+//	may they             403 permission_denied
+//	what do they accept  406 not_acceptable
+//	the body             413 body_too_large, 415 media_type_unsupported
+//	path, query, body    400 malformed, 422 invalid (all violations at once)
+//	preconditions        428 precondition_required
+//	idempotency key      400, 409, 422, or the stored answer
+//	the function         what op.Fails lists, 412 stale, 500 internal, 504 deadline_exceeded
+//	the answer           304 for a matching If-None-Match
+//
+// A failure that carries no fault is answered with 500 and a trace id; its
+// text goes to the log and nowhere else.
+package rest

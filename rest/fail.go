@@ -1,0 +1,91 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/trace"
+)
+
+// fail answers with the problem that err is to the caller, and logs the part
+// that the caller must not see.
+func (h *handler) fail(s *scope.Scope, w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		// The client is gone: nobody reads an answer, and nothing failed.
+		// 503 is for a proxy that kept the connection.
+		err = fault.ErrUnavailable.Wrap(err)
+	}
+	coded, known := fault.Of(err)
+	if known && !h.declares(coded) {
+		h.undeclared(coded)
+	}
+	p := fault.ProblemOf(err, traceID(s))
+	s.Code = p.Code
+	h.logFailure(s, p, err)
+	header := w.Header()
+	if h.cfg.Challenge != nil && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden) {
+		if value := h.cfg.Challenge(err); value != "" {
+			header["Www-Authenticate"] = []string{value}
+		}
+	}
+	for _, fixed := range h.headers {
+		if fixed.name != "Cache-Control" { // a problem is never kept
+			header[fixed.name] = fixed.value
+		}
+	}
+	if err := fault.Write(w, p); err != nil {
+		h.log().Warn("a problem could not be written", "op", h.spec.Name, "code", p.Code, "error", err)
+	}
+}
+
+func (h *handler) logFailure(s *scope.Scope, p fault.Problem, err error) {
+	switch {
+	case p.Status >= http.StatusInternalServerError:
+		level := slog.LevelError
+		if p.Status == http.StatusServiceUnavailable {
+			level = slog.LevelWarn
+		}
+		h.log().Log(s, level, "operation failed", "op", h.spec.Name, "code", p.Code, "error", err)
+	case errors.Unwrap(err) != nil:
+		h.log().Log(s, slog.LevelWarn, "operation refused", "op", h.spec.Name, "code", p.Code, "error", err)
+	}
+}
+
+// declares reports whether the contract has the fault.
+func (h *handler) declares(f fault.Coded) bool {
+	for _, d := range h.spec.Faults() {
+		if d.Code() == f.Code() {
+			return true
+		}
+	}
+	return false
+}
+
+// undeclared reports a broken contract. The caller still gets the fault, which
+// is truer than a 500; the test kit fails the test.
+func (h *handler) undeclared(f fault.Coded) {
+	h.log().Error("an operation answers with a fault that it does not declare; add it to op.Fails",
+		"op", h.spec.Name, "code", f.Code(), "source", h.spec.Source)
+}
+
+func (h *handler) log() *slog.Logger {
+	if h.cfg.Log != nil {
+		return h.cfg.Log
+	}
+	return slog.Default()
+}
+
+// traceID returns the id under which the request stands in the log, or "".
+func traceID(s *scope.Scope) string {
+	if s.TraceID != "" {
+		return s.TraceID
+	}
+	if c := trace.From(s); c.Valid() {
+		return c.TraceIDString()
+	}
+	return ""
+}

@@ -1,0 +1,178 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/codec"
+	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// Handler returns the route and handler of a public operation, in the order
+// that [http.ServeMux.Handle] takes them. It panics if the declaration is
+// mistaken; use [New] to get the mistake as an error, or to serve operations
+// that need a principal.
+func Handler(o op.Operation) (pattern string, h http.Handler) {
+	h, err := New(o, Config{})
+	if err != nil {
+		panic(err)
+	}
+	return o.Spec().Method + " " + o.Spec().Path, h
+}
+
+// New compiles the handler of a Query or Command. The error joins the
+// operation's own mistakes with what cfg lacks to serve it.
+func New(o op.Operation, cfg Config) (http.Handler, error) {
+	if err := op.Check([]op.Operation{o}); err != nil {
+		return nil, err
+	}
+	s := o.Spec()
+	if s.Kind == op.IsStream {
+		return nil, o.Mistakef("a stream is not served by this package")
+	}
+	h := &handler{
+		spec: s, cfg: cfg,
+		timeout: firstSet(s.Timeout, cfg.Timeout, DefaultTimeout),
+		maxBody: firstSet(s.MaxBody, cfg.MaxBody, DefaultMaxBody),
+	}
+	var errs []error
+	fail := func(err error) {
+		if err != nil {
+			errs = append(errs, o.Mistakef("%w", err))
+		}
+	}
+	fail(h.compileAccess())
+	fail(h.compileInput())
+	fail(h.compileAnswer())
+	if s.Idempotent > 0 && cfg.Idempotency == nil {
+		fail(errors.New("is idempotent, but there is no store for keys"))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return h, nil
+}
+
+func firstSet[T int64 | time.Duration](values ...T) T {
+	for _, v := range values {
+		if v > 0 {
+			return v
+		}
+	}
+	return 0
+}
+
+type handler struct {
+	spec    *op.Spec
+	cfg     Config
+	timeout time.Duration
+	maxBody int64
+	needs   access.Set
+
+	input   input
+	encoder *codec.Encoder
+	headers []headerValue
+	place   location
+}
+
+func (h *handler) compileAccess() error {
+	if h.spec.Access == op.ByEveryone {
+		return nil
+	}
+	if h.cfg.Authenticate == nil {
+		return errors.New("needs a principal, but nothing authenticates requests")
+	}
+	if h.spec.Access == op.ByAnyone {
+		return nil
+	}
+	if h.cfg.Policy == nil {
+		return errors.New("needs permissions, but there is no policy")
+	}
+	needs, err := h.cfg.Policy.Register(h.spec.Permissions...)
+	h.needs = needs
+	return err
+}
+
+// ServeHTTP runs the steps that the package comment lists.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := scope.From(w)
+	if s == nil {
+		s = scope.New(r.Context())
+		defer s.Close()
+	}
+	s.Operation = h.spec.Name
+	s.SetTimeout(h.timeout)
+	if err := h.serve(s, w, r); err != nil {
+		h.fail(s, w, r, err)
+	}
+}
+
+func (h *handler) serve(s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
+	if err := h.admit(s, r); err != nil {
+		return err
+	}
+	if h.spec.Returns == op.JSON && !accepts(r.Header["Accept"], jsonType) {
+		return fault.ErrNotAcceptable.Because("The answer is %s; Accept must admit it.", jsonType)
+	}
+	body, err := h.readBody(r)
+	if err != nil {
+		return err
+	}
+	call := h.spec.NewCall()
+	defer call.Release()
+	if err := h.read(r, body, call.In()); err != nil {
+		return err
+	}
+	ctx, err := h.precondition(s, r)
+	if err != nil {
+		return err
+	}
+	if h.spec.Idempotent > 0 {
+		return h.serveOnce(ctx, s, w, r, call, body)
+	}
+	if err := call.Do(ctx); err != nil {
+		return err
+	}
+	return h.respond(w, r, call.Out())
+}
+
+// admit finds out who is asking and whether they may.
+func (h *handler) admit(s *scope.Scope, r *http.Request) error {
+	if h.spec.Access == op.ByEveryone {
+		return nil
+	}
+	who, err := h.cfg.Authenticate(r)
+	if err != nil {
+		return err
+	}
+	if who.Anonymous() {
+		return fault.ErrUnauthenticated
+	}
+	s.Principal = who
+	if !who.Granted.Has(h.needs) {
+		return fault.ErrDenied.Because("This needs the permission %s.", list(h.spec.Permissions))
+	}
+	return nil
+}
+
+func list(permissions []access.Permission) string {
+	out := ""
+	for i, p := range permissions {
+		if i > 0 {
+			out += " and "
+		}
+		out += string(p)
+	}
+	return out
+}
+
+// internalError marks a failure of the derivation itself, so that its text
+// names the operation in the log.
+func (h *handler) internalError(what string, err error) error {
+	return fmt.Errorf("%s: %s: %w", h.spec.Name, what, err)
+}

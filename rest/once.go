@@ -1,0 +1,50 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// precondition returns the context of the call, which carries If-Match where
+// the command cares.
+func (h *handler) precondition(s *scope.Scope, r *http.Request) (context.Context, error) {
+	if h.spec.Match == op.NoMatch {
+		return s, nil
+	}
+	header := r.Header.Get("If-Match")
+	if header != "" {
+		return op.WithMatch(s, header), nil
+	}
+	if h.spec.Match == op.DemandMatch {
+		return nil, fault.ErrPrecondition.Because("Send If-Match with the ETag that you read, so that nobody's change is overwritten.")
+	}
+	return s, nil
+}
+
+// serveOnce runs an idempotent command: the stored answer if there is one,
+// else the function and then the answer that its transaction stored.
+func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call, body []byte) error {
+	run, err := h.cfg.Idempotency.Begin(ctx, h.attempt(s, r, body))
+	if err != nil {
+		return err
+	}
+	if stored := run.Replay(); stored != nil {
+		w.Header()["Idempotency-Replayed"] = replayed
+		return h.send(w, *stored)
+	}
+	var out any
+	if err = call.Do(run.Context()); err == nil {
+		out = call.Out()
+	}
+	stored, err := run.End(ctx, out, err)
+	if err != nil {
+		return err
+	}
+	return h.send(w, *stored)
+}
+
+var replayed = []string{"true"}[:1:1]
