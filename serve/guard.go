@@ -58,8 +58,8 @@ func (g *Guard) Listener(l net.Listener) net.Listener { return guardedListener{l
 // ConnState belongs in http.Server.ConnState: it ends the guarding of a
 // connection that a handler hijacks, whose bytes are HTTP no more.
 func (g *Guard) ConnState(c net.Conn, state http.ConnState) {
-	if c, ok := c.(*guarded); ok && state == http.StateHijacked {
-		c.raw.Store(true)
+	if c, ok := c.(interface{ release() }); ok && state == http.StateHijacked {
+		c.release()
 	}
 }
 
@@ -170,6 +170,9 @@ func (c *guarded) CloseWrite() error {
 
 // NetConn returns the connection inside.
 func (c *guarded) NetConn() net.Conn { return c.Conn }
+
+// release ends the guarding.
+func (c *guarded) release() { c.raw.Store(true) }
 
 // linger reads on for a moment. To close a connection with unread bytes makes
 // the kernel reset it, and the client would lose the answer.

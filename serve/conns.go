@@ -1,0 +1,123 @@
+package serve
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conns are the open connections of a server. A request touches only its own
+// connection's atomics; the set changes when one opens or closes.
+type conns struct {
+	mu  sync.Mutex
+	all map[*tracked]struct{}
+}
+
+func (s *conns) add(t *tracked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[*tracked]struct{}{}
+	}
+	s.all[t] = struct{}{}
+}
+
+func (s *conns) forget(t *tracked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, t)
+}
+
+// closeSilent closes the connections on which nothing is under way and nothing
+// has arrived since the given time, and returns how many are left.
+func (s *conns) closeSilent(now time.Time, quiet time.Duration) int {
+	s.mu.Lock()
+	var silent []*tracked
+	for t := range s.all {
+		if t.silentFor(now) >= quiet {
+			silent = append(silent, t)
+		}
+	}
+	left := len(s.all) - len(silent)
+	s.mu.Unlock()
+	for _, t := range silent {
+		_ = t.Close()
+	}
+	return left
+}
+
+// tracked is a connection of which the server knows what it is doing.
+type tracked struct {
+	net.Conn
+	set   *conns
+	state atomic.Int32  // an http.ConnState
+	reads atomic.Uint32 // counts reads that brought something
+
+	// The drain alone uses these: when it last saw reads change.
+	seen   uint32
+	seenAt time.Time
+}
+
+func (t *tracked) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	if n > 0 {
+		t.reads.Add(1)
+	}
+	return n, err
+}
+
+func (t *tracked) Close() error {
+	t.set.forget(t)
+	return t.Conn.Close()
+}
+
+// ReadFrom keeps sendfile within reach.
+func (t *tracked) ReadFrom(src io.Reader) (int64, error) {
+	if to, ok := t.Conn.(io.ReaderFrom); ok {
+		return to.ReadFrom(src)
+	}
+	return io.Copy(struct{ io.Writer }{t.Conn}, src)
+}
+
+// CloseWrite ends our half, where the connection has halves.
+func (t *tracked) CloseWrite() error {
+	if half, ok := t.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// NetConn returns the connection inside.
+func (t *tracked) NetConn() net.Conn { return t.Conn }
+
+// silentFor returns for how long nothing has arrived, as far as the drain has
+// watched. A request under way is never silent. net/http calls a connection
+// active only when a whole head was read, so bytes count as well.
+func (t *tracked) silentFor(now time.Time) time.Duration {
+	reads := t.reads.Load()
+	state := http.ConnState(t.state.Load())
+	if state == http.StateActive || t.seenAt.IsZero() || reads != t.seen {
+		t.seen, t.seenAt = reads, now
+	}
+	if state == http.StateActive {
+		return -1
+	}
+	return now.Sub(t.seenAt)
+}
+
+// trackedOf finds the tracked connection under what net/http was given.
+func trackedOf(c net.Conn) *tracked {
+	for {
+		switch inner := c.(type) {
+		case *tracked:
+			return inner
+		case interface{ NetConn() net.Conn }:
+			c = inner.NetConn()
+		default:
+			return nil
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+)
+
+// ErrDrainTimeout is returned by Run when requests were still open at the end
+// of DrainTimeout and were cut.
+var ErrDrainTimeout = errors.New("serve: requests were cut at the drain time-out")
+
+const (
+	drainTick = 10 * time.Millisecond
+	// A connection is closed after a silence between these, see Run. The
+	// longer one lost nothing in practice; the shorter one is for those who
+	// asked for no delay.
+	minQuiet = 100 * time.Millisecond
+	maxQuiet = time.Second
+	forever  = time.Duration(math.MaxInt64)
+)
+
+// leave is the shutdown that Run documents. It leaves http.Server.Shutdown to
+// the end, when there is nothing that it could lose.
+func (s *Server) leave(served <-chan error) error {
+	begun := time.Now()
+	deadline := begun.Add(max(s.cfg.DrainTimeout, 0))
+	delay := max(s.cfg.DrainDelay, 0)
+	quiet := min(max(delay, minQuiet), maxQuiet)
+
+	if s.cfg.OnDrain != nil {
+		s.cfg.OnDrain()
+	}
+	close(s.drain)
+	s.cfg.Log.Info("draining", "delay", delay.String(), "timeout", s.cfg.DrainTimeout.String())
+
+	// Watching begins with the delay, so that whoever was silent throughout it
+	// need not wait again.
+	tick := time.NewTicker(drainTick)
+	defer tick.Stop()
+	for time.Since(begun) < delay && time.Now().Before(deadline) {
+		s.conns.closeSilent(time.Now(), forever)
+		select {
+		case <-tick.C:
+		case <-served: // Close was called, or the listener broke
+			return s.cut()
+		}
+	}
+	s.door.stop()
+	s.cfg.Log.Info("no longer accepting")
+
+	for s.conns.closeSilent(time.Now(), quiet) > 0 {
+		if !time.Now().Before(deadline) {
+			return s.cut()
+		}
+		select {
+		case <-tick.C:
+		case <-served:
+			return s.cut()
+		}
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), deadline.Add(time.Second))
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.cut()
+	}
+	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	s.cfg.Log.Info("drained", "after", time.Since(begun).Round(time.Millisecond).String())
+	return nil
+}
+
+// cut ends what is still open: contexts first, so that handlers learn why.
+func (s *Server) cut() error {
+	left := s.conns.closeSilent(time.Now(), 0)
+	s.abort()
+	_ = s.http.Close()
+	if left == 0 {
+		return nil
+	}
+	s.cfg.Log.Warn("requests cut", "connections", left)
+	return fmt.Errorf("%w: %d connections", ErrDrainTimeout, left)
+}
