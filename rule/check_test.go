@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,6 +131,32 @@ func TestFormatsAreDescribedToTheCaller(t *testing.T) {
 		text := rule.Type{Kind: rule.String, Text: rule.TextLimits{Max: 9, Format: format}}
 		if got := text.CheckText("?"); got == nil || got.Detail != want {
 			t.Errorf("%s: %v, want %s", format, got, want)
+		}
+	}
+}
+
+func TestPatternsAreWhatMustBePublished(t *testing.T) {
+	t.Parallel()
+
+	plain, lines := rule.NoControl.Pattern(), rule.LineControl.Pattern()
+	for name, c := range map[string]struct {
+		of   rule.TextLimits
+		want []string
+	}{
+		"nothing said":          {rule.TextLimits{}, []string{plain}},
+		"several lines":         {rule.TextLimits{Control: rule.LineControl}, []string{lines}},
+		"raw":                   {rule.TextLimits{Control: rule.AnyControl}, nil},
+		"a format":              {rule.TextLimits{Format: rule.Email}, nil},
+		"a closed class":        {rule.TextLimits{Pattern: `^[A-Za-z0-9é-]+$`}, []string{`^[A-Za-z0-9é-]+$`}},
+		"an open class":         {rule.TextLimits{Pattern: `^[^a]+$`}, []string{`^[^a]+$`, plain}},
+		"a class with C1":       {rule.TextLimits{Pattern: "^[a\x7f]+$"}, []string{"^[a\x7f]+$", plain}},
+		"a control character":   {rule.TextLimits{Pattern: "^\x01*$"}, []string{"^\x01*$", plain}},
+		"control in the middle": {rule.TextLimits{Pattern: "^a\tb$"}, []string{"^a\tb$", plain}},
+		"no anchors":            {rule.TextLimits{Pattern: "[a-z]"}, []string{"[a-z]", plain}},
+	} {
+		text := rule.Type{Kind: rule.String, Text: c.of}
+		if got := text.Patterns(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

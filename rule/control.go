@@ -15,6 +15,9 @@ const (
 	AnyControl
 )
 
+// controls are the ranges of what NoControl refuses.
+var controls = [...][2]rune{{0, 0x1f}, {0x7f, 0x9f}, {0x202a, 0x202e}, {0x2066, 0x2069}}
+
 // Pattern returns the regular expression that the texts allowed by c match,
 // or nothing if all do. It holds the characters themselves, because RE2 and
 // JavaScript escape them differently: a document must escape them in its own
@@ -28,6 +31,26 @@ func (c Control) Pattern() string {
 	case AnyControl:
 	}
 	return ""
+}
+
+// Patterns returns the expressions that every valid text matches: its own
+// Pattern, and that of its Control unless the former implies it, as a Format
+// does.
+func (t *Type) Patterns() []string {
+	var all []string
+	l := &t.Text
+	if l.Pattern != "" {
+		all = append(all, l.Pattern)
+	}
+	if p := l.Control.Pattern(); p != "" && l.Format == "" && !impliesNoControl(l.Pattern) {
+		all = append(all, p)
+	}
+	return all
+}
+
+func impliesNoControl(expression string) bool {
+	sh, ok := shapeOf(expression)
+	return ok && !sh.control
 }
 
 // allows looks for C0 and C1 controls, DEL, and the bidirectional embeddings,

@@ -93,13 +93,13 @@ func (d *describer) shape(out *Type) {
 			out.Kind = Bytes
 			break
 		}
-		out.Kind, out.Elem = List, d.element(t)
+		out.Kind, out.Elem = List, d.value(t.Elem())
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String || hasJSON(t.Key()) {
 			d.unchecked(t, t.Elem())
 			return // Any
 		}
-		out.Kind, out.Elem = Map, d.element(t)
+		out.Kind, out.Key, out.Elem = Map, d.describe(t.Key()), d.value(t.Elem())
 	case reflect.Struct:
 		if embedsPointer(t) {
 			d.unchecked(t, t)
@@ -119,14 +119,13 @@ func (d *describer) shape(out *Type) {
 	}
 }
 
-// element describes what a list or map holds. Elements that are pointers are
-// left to the fallback library, because they may be null.
-func (d *describer) element(t reflect.Type) *Type {
-	if t.Elem().Kind() == reflect.Pointer {
-		d.unchecked(t, t.Elem())
-		return &Type{Go: t.Elem(), Kind: Any}
+// value describes what stands in a list, in a map or behind a pointer. It may
+// be null if it is a pointer again.
+func (d *describer) value(t reflect.Type) *Type {
+	if t.Kind() == reflect.Pointer {
+		return &Type{Go: t, Kind: Any, Elem: d.value(t.Elem())}
 	}
-	return d.describe(t.Elem())
+	return d.describe(t)
 }
 
 // has reports whether t or *t implements the interface.
@@ -233,12 +232,7 @@ func (d *describer) field(out *Type, sf reflect.StructField, name, options strin
 		f.Wrap, f.Nullable, f.Required = Pointer, true, false
 		t = t.Elem()
 	}
-	if t.Kind() == reflect.Pointer {
-		d.unchecked(sf.Type, t)
-		f.Type = &Type{Go: t, Kind: Any}
-		return f
-	}
-	f.Type = d.describe(t)
+	f.Type = d.value(t)
 	return f
 }
 
@@ -262,7 +256,7 @@ func (d *describer) unchecked(holder, t reflect.Type) {
 		default:
 		}
 		if t.Kind() != reflect.Pointer && (has(t, ruledType) || has(t, validatorType)) {
-			d.fail("%s: the rules of %s are not checked there; hold it by value, in a slice or in a map with text keys", holder, t)
+			d.fail("%s: the rules of %s are not checked there; hold it in a named field, a slice, or a map with text keys", holder, t)
 		}
 	}
 	walk(t)

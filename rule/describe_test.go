@@ -230,7 +230,7 @@ func TestRulesReachTheFieldsTheyName(t *testing.T) {
 	if blob := object.Field("blob").Type; blob.Size.Max != 3 || !blob.Secret {
 		t.Errorf("blob: %+v", blob)
 	}
-	if extra := object.Field("extra").Type; extra.Size.Max != 1 {
+	if extra := object.Field("extra").Type; extra.Size.Max != 1 || len(extra.Key.Enum) != 2 {
 		t.Errorf("extra: %+v", extra)
 	}
 	if rate := object.Field("rate").Type; rate.Number.MinFloat != 0.5 || rate.Number.HasMax || !rate.Secret {
@@ -255,6 +255,8 @@ type node struct {
 	Next *node   `json:"next"`
 	Kids []node  `json:"kids"`
 	Maps mapping `json:"maps"`
+	Refs []*node `json:"refs"`
+	Far  **node  `json:"far"`
 }
 
 type mapping map[string]node
@@ -271,6 +273,7 @@ func TestDescribeReadsTypesThatHoldThemselves(t *testing.T) {
 	kids := root.Object.Field("kids").Type
 	for path, inner := range map[string]*rule.Type{
 		"kids": kids.Elem, "next": root.Object.Field("next").Type, "maps": root.Object.Field("maps").Type.Elem,
+		"refs": root.Object.Field("refs").Type.Elem.Elem, "far": root.Object.Field("far").Type.Elem,
 	} {
 		if inner.Object.Field("name").Type.Text.Max != 5 || inner.Object.Field("kids").Type.Size.Max != 3 {
 			t.Errorf("%s: the rules of the inner node are gone", path)
@@ -334,10 +337,8 @@ type (
 	panics      struct{ A *struct{ B string } }
 	nobodyCalls struct{ A checked }
 	checked     string
-	behind      struct{ A []*node }
 	behindArray struct{ A [2]wide }
 	behindKeys  struct{ A map[int]validating }
-	behindTwo   struct{ A **node }
 	embedsPtr   struct {
 		*node
 		A int
@@ -431,14 +432,12 @@ func TestDescribeNamesWhatIsWrong(t *testing.T) {
 		`rule_test.clash: Rules: A: OneOf lists "EURO", which breaks another rule: must have at most 3 characters`:                                              clash{},
 		"rule_test.panics: Rules: panic: boom":                                                                                                                  panics{},
 		"rule_test.checked has a Validate method, but only those of structs are called; give it Rules, or check it in the Validate of the struct that holds it": nobodyCalls{},
-		"[]*rule_test.node: the rules of rule_test.node are not checked there; hold it by value, in a slice or in a map with text keys":                         behind{},
-		"[2]rule_test.wide: the rules of rule_test.base are not checked there; hold it by value, in a slice or in a map with text keys\n" +
-			"[2]rule_test.wide: the rules of rule_test.Audit are not checked there; hold it by value, in a slice or in a map with text keys\n" +
-			"[2]rule_test.wide: the rules of rule_test.wide are not checked there; hold it by value, in a slice or in a map with text keys": behindArray{},
-		"map[int]rule_test.validating: the rules of rule_test.validating are not checked there; hold it by value, in a slice or in a map with text keys": behindKeys{},
-		"**rule_test.node: the rules of rule_test.node are not checked there; hold it by value, in a slice or in a map with text keys":                   behindTwo{},
-		"rule_test.cycle embeds rule_test.inCycle, which holds it again; name the field":                                                                 inCycle{},
-		"rule_test.nilPointer: Rules: Number names a nil pointer of type *int":                                                                           nilPointer{},
+		"[2]rule_test.wide: the rules of rule_test.base are not checked there; hold it in a named field, a slice, or a map with text keys\n" +
+			"[2]rule_test.wide: the rules of rule_test.Audit are not checked there; hold it in a named field, a slice, or a map with text keys\n" +
+			"[2]rule_test.wide: the rules of rule_test.wide are not checked there; hold it in a named field, a slice, or a map with text keys": behindArray{},
+		"map[int]rule_test.validating: the rules of rule_test.validating are not checked there; hold it in a named field, a slice, or a map with text keys": behindKeys{},
+		"rule_test.cycle embeds rule_test.inCycle, which holds it again; name the field":                                                                    inCycle{},
+		"rule_test.nilPointer: Rules: Number names a nil pointer of type *int":                                                                              nilPointer{},
 	} {
 		_, err := rule.Describe(reflect.TypeOf(of))
 		if err == nil {

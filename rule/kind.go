@@ -4,8 +4,8 @@ package rule
 type Kind uint8
 
 // The kinds. Any stands for what only the fallback library can read: an
-// interface, a type with JSON methods of its own, a map with keys that are
-// not text.
+// interface, an array, a type with JSON methods of its own, a map with keys
+// that are not text. A pointer in a list is Any too, see [Type.Go].
 const (
 	Any Kind = iota
 	Bool

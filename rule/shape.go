@@ -12,6 +12,7 @@ type shape struct {
 	fixed    []*charset
 	tail     *charset // repeats, or is nil
 	min, max int      // of the tail; max -1 means any number
+	control  bool     // some class has a character that NoControl refuses
 }
 
 // match reports whether the whole of s has the shape, provided that s is ASCII
@@ -78,6 +79,7 @@ func (sh *shape) add(part *syntax.Regexp) bool {
 				return false
 			}
 			sh.fixed = append(sh.fixed, chars(string(r)))
+			sh.control = sh.control || !NoControl.allows(string(r))
 		}
 		return len(sh.fixed) <= longest
 	case syntax.OpStar:
@@ -94,10 +96,11 @@ func (sh *shape) add(part *syntax.Regexp) bool {
 	if len(part.Sub) == 1 {
 		class = part.Sub[0]
 	}
-	set := classOf(class)
+	set, control := classOf(class)
 	if set == nil {
 		return false
 	}
+	sh.control = sh.control || control
 	if least != most {
 		sh.tail, sh.min, sh.max = set, least, most
 		return true
@@ -111,24 +114,29 @@ func (sh *shape) add(part *syntax.Regexp) bool {
 	return true
 }
 
-// classOf returns the ASCII members of what matches one character.
-func classOf(re *syntax.Regexp) *charset {
-	var set charset
+// classOf returns the ASCII members of what matches one character, and
+// whether it matches one that NoControl refuses.
+func classOf(re *syntax.Regexp) (members *charset, control bool) {
+	var ranges []rune
 	switch {
 	case re.Op == syntax.OpAnyCharNotNL:
-		for b := range set {
-			set[b] = b != '\n'
-		}
+		ranges = []rune{0, '\n' - 1, '\n' + 1, utf8.MaxRune}
 	case re.Op == syntax.OpCharClass:
-		for i := 0; i < len(re.Rune); i += 2 {
-			for r := re.Rune[i]; r <= min(re.Rune[i+1], utf8.RuneSelf-1); r++ {
-				set[r] = true
-			}
-		}
+		ranges = re.Rune
 	case re.Op == syntax.OpLiteral && len(re.Rune) == 1 && re.Rune[0] < utf8.RuneSelf && re.Flags&syntax.FoldCase == 0:
-		set[re.Rune[0]] = true
+		ranges = []rune{re.Rune[0], re.Rune[0]}
 	default:
-		return nil
+		return nil, false
 	}
-	return &set
+	members = &charset{}
+	for i := 0; i < len(ranges); i += 2 {
+		low, high := ranges[i], ranges[i+1]
+		for r := low; r <= min(high, utf8.RuneSelf-1); r++ {
+			members[r] = true
+		}
+		for _, refused := range controls {
+			control = control || low <= refused[1] && high >= refused[0]
+		}
+	}
+	return members, control
 }

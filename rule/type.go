@@ -11,15 +11,19 @@ import (
 // copy where the field has rules of its own, so readers need look at nothing
 // but the Type at hand.
 type Type struct {
-	// Go is the type described. It is a pointer only where Kind is Any.
+	// Go is the type described. A pointer field is described by what it
+	// points to; only where a list, a map or a second pointer holds a pointer
+	// is Go one, and then Kind is Any.
 	Go   reflect.Type
 	Kind Kind
 
 	// Object holds the fields of an Object. It is a pointer because types
 	// may contain themselves.
 	Object *Struct
-	// Elem is the element type of a List or Map.
+	// Elem is the element type of a List or Map, or what a pointer points to.
 	Elem *Type
+	// Key is the key type of a Map, a String.
+	Key *Type
 
 	// Text constrains a String.
 	Text TextLimits
