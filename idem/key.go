@@ -15,9 +15,9 @@ const MaxKey = 255
 // What can be wrong with the field itself.
 const (
 	// ErrMissing says that the request has no key.
-	ErrMissing fault.Malformed = "idempotency_key_missing"
+	ErrMissing = fault.ErrKeyMissing
 	// ErrKey says that the field is there and is not one key.
-	ErrKey fault.Malformed = "idempotency_key_malformed"
+	ErrKey = fault.ErrKeyMalformed
 )
 
 // ParseKey returns the key in the values of an Idempotency-Key field, which

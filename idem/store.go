@@ -16,10 +16,10 @@ import (
 // Answers to a request whose key is not free.
 const (
 	// ErrReused says that the key belongs to a request with another content.
-	ErrReused fault.Invalid = "idempotency_key_reused"
+	ErrReused = fault.ErrKeyReused
 	// ErrInFlight says that another run of the request holds the key. It
 	// comes with the member retry_after, in seconds.
-	ErrInFlight fault.Conflict = "idempotency_key_in_flight"
+	ErrInFlight = fault.ErrKeyInFlight
 )
 
 // Defaults of a [Request].

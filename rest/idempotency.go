@@ -57,12 +57,14 @@ type Answer struct {
 	Location    string
 	ETag        string
 	Body        []byte
+	// Replayed says that it is the answer of another attempt.
+	Replayed bool
 }
 
 func (h *handler) attempt(s *scope.Scope, r *http.Request, body []byte) Attempt {
 	a := Attempt{
 		Header: r.Header["Idempotency-Key"], Principal: s.Principal.ID, Operation: h.spec.Name,
-		TTL: h.spec.Idempotent, Lease: h.timeout,
+		TTL: h.spec.Idempotent, Lease: h.timeout + leaseMargin,
 		Encode: func(result any, err error) (Answer, bool) { return h.encodeResult(s, result, err) },
 	}
 	sum := sha256.New()
@@ -71,6 +73,10 @@ func (h *handler) attempt(s *scope.Scope, r *http.Request, body []byte) Attempt 
 	sum.Sum(a.Fingerprint[:0])
 	return a
 }
+
+// leaseMargin is how much longer than its function an attempt holds its key,
+// so that a retry never runs beside a function that was just cut off.
+const leaseMargin = 10 * time.Second
 
 // encodeResult makes the answer of what a transaction returned, if that is
 // what the operation answers with.

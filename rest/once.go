@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/ashlar-go/ashlar/fault"
@@ -33,18 +34,33 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 		return err
 	}
 	if stored := run.Replay(); stored != nil {
-		w.Header()["Idempotency-Replayed"] = replayed
 		return h.send(w, *stored)
 	}
-	var out any
-	if err = call.Do(run.Context()); err == nil {
-		out = call.Out()
-	}
-	stored, err := run.End(ctx, out, err)
+	answer, err := finish(ctx, run, call)
 	if err != nil {
 		return err
 	}
-	return h.send(w, *stored)
+	return h.send(w, *answer)
 }
+
+// finish runs the function and ends the run with what became of it. A panic
+// ends it too, so that a retry need not wait for the lease.
+func finish(ctx context.Context, run Run, call op.Call) (*Answer, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			_, _ = run.End(ctx, nil, errPanicked) // the panic goes on to whoever observes
+		}
+	}()
+	var out any
+	err := call.Do(run.Context())
+	returned = true
+	if err == nil {
+		out = call.Out()
+	}
+	return run.End(ctx, out, err)
+}
+
+var errPanicked = errors.New("the function panicked")
 
 var replayed = []string{"true"}[:1:1]

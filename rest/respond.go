@@ -131,6 +131,9 @@ func (h *handler) send(w http.ResponseWriter, a Answer) error {
 	for _, fixed := range h.headers {
 		header[fixed.name] = fixed.value
 	}
+	if a.Replayed {
+		header["Idempotency-Replayed"] = replayed
+	}
 	switch a.ContentType {
 	case "":
 	case jsonType:
