@@ -124,6 +124,9 @@ func migrate(ctx context.Context, d *DB, list []Migrations, visit func(Migration
 			if err == nil {
 				err = visit(m, p)
 			}
+			if failed, ok := errors.AsType[*goose.PartialError](err); ok {
+				return fmt.Errorf("db: migrations of %s: %s: %w", m.Name, failed.Failed.Source.Path, failed.Err)
+			}
 			if err != nil {
 				return fmt.Errorf("db: migrations of %s: %w", m.Name, err)
 			}

@@ -169,14 +169,13 @@ func text(s *stmt, i int, p *string) error {
 }
 
 func blob(s *stmt, i int, p *[]byte) error {
-	switch storage := s.Storage(i); storage {
-	case native.Blob, native.Text:
-		*p = append([]byte{}, s.Raw(i)...)
-	case native.Null:
+	if s.Storage(i) == native.Null {
 		*p = nil
-	default:
-		return mismatch(storage, "bytes")
+		return nil
 	}
+	// A number is read as its text: the JSON text of a number, kept as
+	// json.RawMessage, becomes one in a column declared JSONB.
+	*p = append([]byte{}, s.Raw(i)...)
 	return nil
 }
 

@@ -232,6 +232,9 @@ func (i *indirect) Scan(src any) error {
 		err = json.Unmarshal([]byte(src), fresh.Interface())
 	case []byte:
 		err = json.Unmarshal(src, fresh.Interface())
+	case int64, float64:
+		// SQLite may keep the JSON text of a number as a number.
+		err = json.Unmarshal(fmt.Append(nil, src), fresh.Interface())
 	default:
 		return fmt.Errorf("a %T where JSON text was expected", src)
 	}
