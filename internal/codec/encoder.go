@@ -188,7 +188,7 @@ func (n *node) empty(p unsafe.Pointer) bool {
 
 func (n *node) appendList(dst []byte, p unsafe.Pointer, depth int) ([]byte, error) {
 	header := (*sliceHeader)(p)
-	size := n.typ.Elem().Size()
+	size := n.elem.typ.Size()
 	dst = append(dst, '[')
 	var err error
 	for i := range header.len {

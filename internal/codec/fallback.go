@@ -1,11 +1,10 @@
 package codec
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
-	"math"
 	"strconv"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -95,12 +94,14 @@ func readAny(d *jsontext.Decoder, v *any) error {
 	if err != nil {
 		return err
 	}
+	if !bytes.ContainsAny(raw, ".eE") {
+		if n, err := strconv.ParseInt(string(raw), 10, 64); err != nil || n > 1<<53 || n < -1<<53 {
+			return errNotExact
+		}
+	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil {
 		return err
-	}
-	if !strings.ContainsAny(string(raw), ".eE") && math.Abs(f) > 1<<53 {
-		return errNotExact
 	}
 	*v = f
 	return nil

@@ -101,7 +101,12 @@ func describe[T any](t testing.TB) *rule.Type {
 
 func decoderOf[T any](t testing.TB) *codec.Decoder {
 	t.Helper()
-	d, err := codec.CompileDecoder(describe[T](t))
+	return compileDecoder(t, describe[T](t))
+}
+
+func compileDecoder(t testing.TB, described *rule.Type) *codec.Decoder {
+	t.Helper()
+	d, err := codec.CompileDecoder(described)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,8 +147,8 @@ func (c *compiler) add(n *node) *node {
 }
 
 // foreign plans what rule.Describe leaves to the fallback library. A pointer
-// among it, as in a list of pointers, is read here all the same: otherwise the
-// rules of what it points to would not be run.
+// among it, as in a list of pointers, is read here all the same, so that what
+// it points to is read and written as it is elsewhere.
 func (c *compiler) foreign(n *node) {
 	t := n.typ
 	if t.Kind() == reflect.Pointer {

@@ -47,6 +47,7 @@ func (d *Decoder) Elsewhere(names ...string) (*Decoder, error) {
 			return nil, fmt.Errorf("codec: %s has no member %q", root.typ, name)
 		}
 		o.fields[i].elsewhere = true
+		o.fields[i].quoted = "\x00" // so that no name in a body is taken for it unlooked
 	}
 	clone := *root
 	clone.rec = &o

@@ -56,8 +56,8 @@ func (r *Reading) keepText(n *node, p unsafe.Pointer, s string, plain, mine bool
 			return
 		}
 	}
-	if own, ok := n.of.Interned(s); ok {
-		s = own
+	if len(n.of.Enum) > 0 {
+		s, _ = n.of.Interned(s)
 	} else if !mine {
 		s = strings.Clone(s)
 	}

@@ -7,21 +7,22 @@ import (
 )
 
 // Syntax is the error of a body that is not one well-formed JSON text. It
-// unwraps to a [fault.ErrMalformed] whose detail is its text, so it answers
+// unwraps to a [fault.ErrMalformed] that says so to the caller, so it answers
 // 400. It never holds a byte of the body.
 type Syntax struct {
 	// Offset is the position in the body, in bytes, where reading stopped.
 	Offset int
-	// Reason completes the sentence "The body is not valid JSON: …".
+	// Reason is a clause: "a colon is expected".
 	Reason string
 }
 
-func (e *Syntax) Error() string {
-	return "The body is not valid JSON: " + e.Reason + " at byte " + strconv.Itoa(e.Offset) + "."
-}
+// Error returns the clause with the position.
+func (e *Syntax) Error() string { return e.Reason + " at byte " + strconv.Itoa(e.Offset) }
 
 // Unwrap returns the fault that the caller is answered with.
-func (e *Syntax) Unwrap() error { return fault.ErrMalformed.Because("%s", e.Error()) }
+func (e *Syntax) Unwrap() error {
+	return fault.ErrMalformed.Because("The body is not valid JSON: %s.", e.Error())
+}
 
 // fail records where and why the body cannot be read. It returns false, for
 // the return statement that ends the reading.

@@ -55,9 +55,9 @@ func (n *node) inner() *node {
 }
 
 // Text fills a member of the decoder's type from texts: all those that were
-// given under its name. A member that is no list takes one; given more, or
-// given in the body too, it is a violation. Texts are kept as they are, not
-// copied; the slice is not kept.
+// given under its name, or none. A member that is no list takes one; more are
+// a violation, and so is a second call. Texts are kept as they are, not copied;
+// the slice is not kept.
 func (r *Reading) Text(f *Field, given ...string) {
 	if len(given) == 0 {
 		return
@@ -95,7 +95,7 @@ func (r *Reading) give(n *node, p unsafe.Pointer, given []string) {
 			r.give(n.elem, slice.Index(i).Addr().UnsafePointer(), given[i:i+1])
 			r.underItem(met, i)
 		}
-		r.checkList(n, slice, len(given), len(r.bad) == before)
+		r.checkList(n, p, len(given), len(r.bad) == before)
 	default:
 		r.giveScalar(n, p, given[0])
 	}
@@ -114,7 +114,7 @@ func (r *Reading) giveScalar(n *node, p unsafe.Pointer, s string) {
 	default:
 		// Numbers and booleans are read as from a body of their own.
 		sub := Reading{b: unsafe.Slice(unsafe.StringData(s), len(s))}
-		if s == "" || s[0] <= ' ' || !sub.value(n, p) || sub.i < len(s) {
+		if s == "" || s[0] <= ' ' || s == "null" || !sub.value(n, p) || sub.i < len(s) {
 			r.violate(typeMismatch[n.shape])
 			return
 		}

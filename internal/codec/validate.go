@@ -29,7 +29,7 @@ func (r *Reading) validate(n *node, p unsafe.Pointer) {
 		}
 	case list:
 		header := (*sliceHeader)(p)
-		size := n.typ.Elem().Size()
+		size := n.elem.typ.Size()
 		for i := range header.len {
 			met := len(r.bad)
 			r.validate(n.elem, unsafe.Add(header.data, uintptr(i)*size))
@@ -65,8 +65,13 @@ func (r *Reading) judge(err error) {
 		return
 	}
 	var bad fault.Violations
-	if !errors.As(err, &bad) {
-		bad = fault.Violations{{Code: "invalid", Detail: err.Error()}}
+	var one *fault.Error
+	switch {
+	case errors.As(err, &bad):
+	case errors.As(err, &one): // its text is for the log
+		bad = fault.At("", one.Code(), one.Detail())
+	default:
+		bad = fault.At("", "invalid", err.Error())
 	}
 	for i := range bad {
 		r.violate(&bad[i])
