@@ -1,0 +1,91 @@
+package auth
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/rule"
+)
+
+// Account is someone who can sign in. The json names are those of the wire and
+// of a database's columns; the password hash never goes on the wire.
+type Account struct {
+	ID           string     `json:"id"`
+	Email        string     `json:"email"` // normalised: see NormalizeEmail
+	PasswordHash string     `json:"-" db:"password_hash"`
+	Role         string     `json:"role"`
+	Tenant       string     `json:"tenant,omitzero"` // access.Principal's Account; empty for the operator's own staff
+	CreatedAt    time.Time  `json:"created_at"`
+	DisabledAt   *time.Time `json:"disabled_at,omitzero"` // nil while the account may sign in
+}
+
+// Store keeps accounts. [NewMemory] is one; an application keeps them in its
+// database. Emails are given normalised.
+type Store interface {
+	// ByEmail returns the account with this address, or ErrNoAccount.
+	ByEmail(ctx context.Context, email string) (Account, error)
+	// ByID returns the account with this id, or ErrNoAccount.
+	ByID(ctx context.Context, id string) (Account, error)
+	// List returns up to limit accounts with an id after this one, by id, which
+	// is the order of creation. An empty after starts at the first.
+	List(ctx context.Context, after string, limit int) ([]Account, error)
+	// Insert keeps a new account, or returns ErrEmailTaken.
+	Insert(ctx context.Context, a Account) error
+	// SetPasswordHash replaces old by hash. If the account has another hash
+	// than old by now, or is gone, it changes nothing and returns nil: whoever
+	// was quicker meant it.
+	SetPasswordHash(ctx context.Context, id, old, hash string) error
+}
+
+// Credentials are what a person signs in with.
+type Credentials struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// Rules says what can be credentials at all.
+func (in *Credentials) Rules(r *rule.Set) {
+	rule.Text(r, &in.Email).Len(3, maxEmail).Format(rule.Email)
+	rule.Text(r, &in.Password).Len(1, MaxPassword).Secret()
+}
+
+// NewAccount is an account to be made.
+type NewAccount struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	Role     string `json:"role"`
+	Tenant   string `json:"tenant,omitzero"`
+}
+
+// Rules says what a valid NewAccount is. That its password is no common one
+// and its role is known, [Accounts.Create] says.
+func (in *NewAccount) Rules(r *rule.Set) {
+	rule.Text(r, &in.Email).Len(3, maxEmail).Format(rule.Email)
+	rule.Text(r, &in.Password).Len(MinPassword, MaxPassword).Secret()
+	rule.Text(r, &in.Role).Len(1, 64)
+	rule.Text(r, &in.Tenant).Len(0, 64)
+}
+
+// Session is the answer to a successful sign-in (RFC 6749, section 5.1).
+type Session struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"` // Bearer
+	ExpiresIn   int64  `json:"expires_in"` // seconds
+}
+
+const maxEmail = 254 // RFC 5321, section 4.5.3.1.3
+
+// NormalizeEmail returns the form in which addresses are kept and compared:
+// without surrounding space, in lower case. Servers that tell apart A@b.test
+// and a@b.test are rarer than people who type either for the same account.
+func NormalizeEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+// checkEmail is the rule of the wire for callers who come another way.
+func checkEmail(v fault.Violations, email string) fault.Violations {
+	if len(email) > maxEmail || !rule.Email.Valid(email) {
+		return v.And("/email", "format", "must be an e-mail address")
+	}
+	return v
+}

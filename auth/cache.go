@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"sync"
+	"time"
+)
+
+// cache remembers verified tokens, because a signature costs a thousand times
+// what a lookup does. It never remembers a refusal: those are unbounded.
+//
+// Its keys are the tokens themselves and not their hashes. A hash would cost
+// ten times the lookup and guard against someone who reads this process's
+// memory, where the signing key lies as well.
+type cache struct {
+	most   int // of a generation, in each shard
+	shards [16]shard
+}
+
+// shard has two generations: when the young one is full it becomes the old
+// one, and the old one goes. That bounds it without a list to keep in order.
+type shard struct {
+	mu         sync.RWMutex
+	young, old map[string]entry
+	_          [64]byte // keep the locks of two shards off one cache line
+}
+
+type entry struct {
+	claims Claims
+	until  time.Time
+}
+
+func newCache(size int) *cache {
+	switch {
+	case size < 0:
+		return nil
+	case size == 0:
+		size = 10_000
+	}
+	c := &cache{}
+	c.most = max(1, size/2/len(c.shards))
+	for i := range c.shards {
+		c.shards[i].young = map[string]entry{}
+	}
+	return c
+}
+
+// shard picks by the last letters of a signature, which are random. The very
+// last holds two bits.
+func (c *cache) shard(token string) *shard {
+	if len(token) < 2 {
+		return &c.shards[0]
+	}
+	return &c.shards[int(token[len(token)-2])%len(c.shards)]
+}
+
+func (c *cache) get(token string, now time.Time) (Claims, bool) {
+	if c == nil || len(token) > maxToken {
+		return Claims{}, false
+	}
+	s := c.shard(token)
+	s.mu.RLock()
+	e, ok := s.young[token]
+	if !ok {
+		e, ok = s.old[token]
+	}
+	s.mu.RUnlock()
+	if !ok || !now.Before(e.until) {
+		return Claims{}, false
+	}
+	return e.claims, true
+}
+
+func (c *cache) put(token string, claims Claims, until time.Time) {
+	if c == nil {
+		return
+	}
+	s := c.shard(token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.young) >= c.most {
+		s.old, s.young = s.young, make(map[string]entry, c.most)
+	}
+	s.young[token] = entry{claims, until}
+}
+
+func (c *cache) purge() {
+	if c == nil {
+		return
+	}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.young, s.old = map[string]entry{}, nil
+		s.mu.Unlock()
+	}
+}
