@@ -1,0 +1,107 @@
+package ashlar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// SignIn is the module by which people sign in: POST /v1/auth/login exchanges
+// an address and a password of [App.Accounts] for an access token.
+func SignIn(a *App) Module {
+	return Module{
+		Name: "auth",
+		Operations: []op.Operation{
+			op.Command("auth.login", "POST /v1/auth/login", a.Accounts.SignIn,
+				op.Public(), op.Fails(auth.ErrSignIn, auth.ErrBusy)),
+		},
+	}
+}
+
+// openAccounts prepares sign-in. For a command that serves nothing a key that
+// nobody will see again is enough.
+func (a *App) openAccounts(throwaway bool) error {
+	keys, err := a.signingKeys(throwaway)
+	if err != nil {
+		return err
+	}
+	a.tokens, err = auth.NewTokens(auth.TokenConfig{
+		Keys: keys, Issuer: a.cfg.Issuer, Audience: a.cfg.Issuer, Life: a.cfg.TokenTTL,
+	})
+	if err != nil {
+		return err
+	}
+	passwords, err := auth.NewPasswords(auth.PasswordConfig{})
+	if err != nil {
+		return err
+	}
+	a.Accounts = auth.NewAccounts(auth.AccountsConfig{
+		Store: accountTable{a.DB}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
+	})
+	return nil
+}
+
+func (a *App) signingKeys(throwaway bool) (*auth.Keys, error) {
+	switch {
+	case throwaway:
+		return auth.NewKeys(auth.GenerateKey())
+	case !a.cfg.SigningKeys.IsZero():
+		keys, err := auth.ParseKeys(a.cfg.SigningKeys.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("ASHLAR_SIGNING_KEYS: %w", err)
+		}
+		return keys, nil
+	}
+	keys, err := auth.LoadOrCreateKeys(filepath.Join(a.cfg.DataDir, "signing.key"))
+	if err != nil {
+		return nil, fmt.Errorf("ASHLAR_DATA_DIR: %w", err)
+	}
+	return keys, nil
+}
+
+// accountTable keeps accounts in the app's database.
+type accountTable struct{ db *db.DB }
+
+const accountColumns = `id, email, password_hash, role, tenant, created_at, disabled_at`
+
+func (t accountTable) ByEmail(ctx context.Context, email string) (auth.Account, error) {
+	return t.one(ctx, `SELECT `+accountColumns+` FROM ashlar_accounts WHERE email = $1`, email)
+}
+
+func (t accountTable) ByID(ctx context.Context, id string) (auth.Account, error) {
+	return t.one(ctx, `SELECT `+accountColumns+` FROM ashlar_accounts WHERE id = $1`, id)
+}
+
+func (t accountTable) one(ctx context.Context, sql string, key string) (auth.Account, error) {
+	account, err := db.One[auth.Account](ctx, t.db, sql, key)
+	if errors.Is(err, db.ErrNoRows) {
+		return auth.Account{}, auth.ErrNoAccount
+	}
+	return account, err
+}
+
+func (t accountTable) List(ctx context.Context, after string, limit int) ([]auth.Account, error) {
+	return db.All[auth.Account](ctx, t.db,
+		`SELECT `+accountColumns+` FROM ashlar_accounts WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+}
+
+func (t accountTable) Insert(ctx context.Context, a auth.Account) error {
+	_, err := db.Exec(ctx, t.db,
+		`INSERT INTO ashlar_accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		a.ID, a.Email, a.PasswordHash, a.Role, a.Tenant, a.CreatedAt, a.DisabledAt)
+	if db.IsUnique(err, "email") {
+		return auth.ErrEmailTaken.Wrap(err)
+	}
+	return err
+}
+
+func (t accountTable) SetPasswordHash(ctx context.Context, id, old, hash string) error {
+	_, err := db.Exec(ctx, t.db,
+		`UPDATE ashlar_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, id, old, hash)
+	return err
+}

@@ -1,0 +1,191 @@
+package ashlar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/db/sqlite"
+	"github.com/ashlar-go/ashlar/health"
+	"github.com/ashlar-go/ashlar/idem"
+	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/logs"
+	"github.com/ashlar-go/ashlar/metric"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// App is an application: what was opened for it and what is mounted on it.
+// Set it up on one goroutine, then call Run; afterwards nothing may be mounted
+// or granted. What it holds is safe for concurrent use.
+type App struct {
+	// DB is the app's database.
+	DB *db.DB
+	// Accounts are the people who can sign in.
+	Accounts *auth.Accounts
+	// Policy says what each role may do.
+	Policy *access.Policy
+	// Log writes the app's log.
+	Log *slog.Logger
+
+	cfg        Config
+	tokens     *auth.Tokens
+	keys       idempotency
+	health     *health.Checks
+	metrics    *metric.Registry
+	modules    []Module
+	operations []op.Operation
+	raw        []rawHandler
+	mistakes   []error
+}
+
+type rawHandler struct {
+	pattern string
+	handler http.Handler
+}
+
+// Open opens what cfg describes: the database, the signing keys, the log. It
+// serves nothing yet. A setting that cannot be used is an error that names
+// the variable. Close the app when it is done.
+func Open(ctx context.Context, cfg Config) (*App, error) {
+	if mistakes := config.Unknown[Config](ownVariables(os.Environ()), "ASHLAR_"); len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	log, err := openLog(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a := newApp(cfg, log)
+	if onlyDeclared(ctx) {
+		cfg.DatabaseURL = config.NewSecret("sqlite::memory:")
+	}
+	if a.DB, err = openDatabase(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := a.openAccounts(onlyDeclared(ctx)); err != nil {
+		return nil, errors.Join(err, a.DB.Close())
+	}
+	a.keys = idempotency{keys: idem.New(nil), db: a.DB}
+	a.health.Add("database", a.DB.Ping)
+	return a, nil
+}
+
+// newApp returns an app without its database and keys.
+func newApp(cfg Config, log *slog.Logger) *App {
+	return &App{
+		Log: log, cfg: cfg,
+		Policy:  &access.Policy{},
+		health:  &health.Checks{Log: log},
+		metrics: metric.New(),
+	}
+}
+
+// ownVariables leaves out those that only tests read.
+func ownVariables(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, "ASHLAR_TEST_") })
+}
+
+func openLog(cfg Config) (*slog.Logger, error) {
+	var level slog.LevelVar
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return nil, fmt.Errorf("ASHLAR_LOG_LEVEL: must be debug, info, warn or error")
+	}
+	text := cfg.LogFormat == "text" ||
+		cfg.LogFormat == "auto" && !cfg.Production() && term.IsTerminal(int(os.Stdout.Fd()))
+	format := logs.JSON
+	if text {
+		format = logs.Text
+	}
+	return logs.New(os.Stdout, logs.Options{Level: &level, Format: format, Context: requestIDs}), nil
+}
+
+// requestIDs puts the ids of the request into each line that it writes.
+func requestIDs(ctx context.Context, line *logs.Line) {
+	s := scope.Context(ctx)
+	if s == nil || s.TraceID == "" {
+		return
+	}
+	line.Text("trace_id", s.TraceID)
+	if s.RequestID != s.TraceID {
+		line.Text("request_id", s.RequestID)
+	}
+}
+
+func openDatabase(ctx context.Context, cfg Config) (*db.DB, error) {
+	scheme, path, _ := strings.Cut(cfg.databaseURL(), ":")
+	if scheme != "sqlite" || path == "" {
+		return nil, fmt.Errorf("DATABASE_URL: must have the form sqlite:PATH")
+	}
+	if path != ":memory:" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, fmt.Errorf("DATABASE_URL: make the database's directory: %w", err)
+		}
+	}
+	d, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	return d, nil
+}
+
+// Grant gives a role permissions.
+func (a *App) Grant(role string, permissions ...access.Permission) {
+	a.note(a.Policy.Grant(role, permissions...))
+}
+
+// GrantAll gives a role every permission, those of later modules included.
+func (a *App) GrantAll(role string) { a.Policy.GrantAll(role) }
+
+// Operations returns what is mounted, in the order of mounting.
+func (a *App) Operations() []op.Operation { return slices.Clone(a.operations) }
+
+// Mount adds a module. What is wrong with it is reported by Run, together
+// with all other mistakes.
+func (a *App) Mount(m Module) {
+	for _, other := range a.modules {
+		if other.Name == m.Name {
+			a.note(fmt.Errorf("module %q is mounted twice", m.Name))
+		}
+	}
+	if m.Name == "" {
+		a.note(errors.New("a module has no name"))
+	}
+	op.Explain(m.Operations, m.Docs)
+	a.modules = append(a.modules, m)
+	a.operations = append(a.operations, m.Operations...)
+}
+
+// Handle adds a plain handler beside the operations, for what is no
+// operation: a page, a proxy. The pattern is one of [http.ServeMux]. The
+// handler finds principal and trace in its request's context; who may call it
+// is its own affair.
+func (a *App) Handle(pattern string, h http.Handler) {
+	a.raw = append(a.raw, rawHandler{pattern, h})
+}
+
+func (a *App) note(err error) {
+	if err != nil {
+		a.mistakes = append(a.mistakes, err)
+	}
+}
+
+// Run does what the command line says; without one it serves until ctx ends,
+// drains and returns nil.
+func (a *App) Run(ctx context.Context) error {
+	c := commandOf(ctx)
+	return c.run(ctx, a, c.console)
+}
+
+// Close closes the database. Call it after Run returned.
+func (a *App) Close() error { return a.DB.Close() }

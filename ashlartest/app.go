@@ -1,0 +1,112 @@
+package ashlartest
+
+import (
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/logs"
+)
+
+// App is an app under test. Mount modules and grant roles first; the first
+// call migrates the database and derives the handlers. It is safe for
+// concurrent use from then on.
+type App struct {
+	*ashlar.App
+
+	t       testing.TB
+	log     *capture
+	handler func() http.Handler
+}
+
+// Open returns an app on an empty database in memory. It is closed when the
+// test ends. Settings come from their defaults and from env, pairs of a
+// variable's name and value; the process's own environment is not read.
+func Open(t testing.TB, env ...string) *App {
+	t.Helper()
+	settings := map[string]string{"DATABASE_URL": "sqlite::memory:"}
+	for i := 0; i+1 < len(env); i += 2 {
+		settings[env[i]] = env[i+1]
+	}
+	if _, chosen := settings["ASHLAR_DATA_DIR"]; !chosen {
+		settings["ASHLAR_DATA_DIR"] = t.TempDir()
+	}
+	cfg, err := config.Load[ashlar.Config](config.Map(settings))
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := ashlar.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := app.Close(); err != nil {
+			t.Errorf("close the app: %v", err)
+		}
+	})
+	a := &App{App: app, t: t, log: &capture{}}
+	app.Log = logs.New(a.log, logs.Options{Level: slog.LevelDebug})
+	a.handler = sync.OnceValue(a.derive)
+	return a
+}
+
+func (a *App) derive() http.Handler {
+	h, err := a.App.Handler()
+	if err != nil {
+		a.t.Fatalf("the app's declarations are mistaken:\n%v", err)
+	}
+	if err := a.App.Migrate(a.t.Context()); err != nil {
+		a.t.Fatal(err)
+	}
+	return h
+}
+
+// Handler returns the app's public handler, for a test that needs a request
+// of its own making.
+func (a *App) Handler() http.Handler { return a.handler() }
+
+// Migrate brings the database up to date, for a test that uses it before its
+// first call.
+func (a *App) Migrate() { a.handler() }
+
+// Log returns the lines that the app has logged so far.
+func (a *App) Log() string { return a.log.String() }
+
+// As returns a client for a principal of an account with just these
+// permissions. Its ID is the account's.
+func (a *App) As(account string, permissions ...access.Permission) *Client {
+	a.handler() // permissions get their bits when operations are compiled
+	return &Client{app: a, who: a.Policy.Holder(account, account, permissions...)}
+}
+
+// AsRole returns a client for a principal with the permissions of a role.
+func (a *App) AsRole(id, account, role string) *Client {
+	a.handler()
+	return &Client{app: a, who: a.Policy.Principal(id, account, role)}
+}
+
+// Anonymous returns a client that is not signed in.
+func (a *App) Anonymous() *Client { return &Client{app: a} }
+
+// capture keeps what is logged.
+type capture struct {
+	mu    sync.Mutex
+	lines []byte
+}
+
+func (c *capture) Write(line []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines = append(c.lines, line...)
+	return len(line), nil
+}
+
+func (c *capture) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.lines)
+}

@@ -1,0 +1,187 @@
+package ashlartest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/id"
+	"github.com/ashlar-go/ashlar/internal/codec"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// A Client calls operations as one principal. It is safe for concurrent use.
+type Client struct {
+	app     *App
+	who     access.Principal
+	headers map[string]string
+	ctx     context.Context
+}
+
+// With returns a copy of the client that sends one more header.
+func (c *Client) With(header, value string) *Client {
+	d := *c
+	d.headers = maps.Clone(c.headers)
+	if d.headers == nil {
+		d.headers = map[string]string{}
+	}
+	d.headers[http.CanonicalHeaderKey(header)] = value
+	return &d
+}
+
+// Key returns a copy of the client whose calls carry this Idempotency-Key.
+// Without it each call of an idempotent command gets a key of its own.
+func (c *Client) Key(key string) *Client { return c.With("Idempotency-Key", key) }
+
+// Context returns a copy of the client whose calls run under ctx instead of
+// the test's context.
+func (c *Client) Context(ctx context.Context) *Client {
+	d := *c
+	d.ctx = ctx
+	return &d
+}
+
+// Do sends a request of the test's own making: for what a typed call cannot
+// say, such as a malformed body. A body that is not empty is sent as JSON
+// unless the client has another Content-Type.
+func (c *Client) Do(method, target, body string) *httptest.ResponseRecorder {
+	c.app.t.Helper()
+	r := httptest.NewRequestWithContext(c.context(), method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range c.headers {
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	c.app.Handler().ServeHTTP(w, r)
+	return w
+}
+
+func (c *Client) context() context.Context {
+	ctx := c.ctx
+	if ctx == nil {
+		ctx = c.app.t.Context()
+	}
+	if !c.who.Anonymous() {
+		ctx = access.With(ctx, c.who)
+	}
+	return ctx
+}
+
+func (c *Client) operation(name string) *op.Spec {
+	c.app.t.Helper()
+	var names []string
+	for _, o := range c.app.Operations() {
+		if o.Spec().Name == name {
+			return o.Spec()
+		}
+		names = append(names, o.Spec().Name)
+	}
+	c.app.t.Fatalf("there is no operation %q; there are %s", name, strings.Join(names, ", "))
+	return nil
+}
+
+// call sends an input to an operation the way its declaration says: members
+// named in the path there, others in the query or body.
+func (c *Client) call(s *op.Spec, in any) *httptest.ResponseRecorder {
+	c.app.t.Helper()
+	members, err := membersOf(s, in)
+	if err != nil {
+		c.app.t.Fatalf("%s: input: %v", s.Name, err)
+	}
+	path := s.Path
+	for _, name := range s.PathFields {
+		path = strings.Replace(path, "{"+name+"}", url.PathEscape(textOf(members[name])), 1)
+		delete(members, name)
+	}
+	if s.Idempotent > 0 && c.headers["Idempotency-Key"] == "" {
+		c = c.Key(id.New("test_"))
+	}
+	if s.Kind != op.IsCommand {
+		query := url.Values{}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			for _, value := range listOf(members[name]) {
+				query.Add(name, textOf(value))
+			}
+		}
+		if len(query) > 0 {
+			path += "?" + query.Encode()
+		}
+		return c.Do(s.Method, path, "")
+	}
+	if len(members) == 0 {
+		return c.Do(s.Method, path, "")
+	}
+	body, err := json.Marshal(members)
+	if err != nil {
+		c.app.t.Fatalf("%s: input: %v", s.Name, err)
+	}
+	return c.Do(s.Method, path, string(body))
+}
+
+// membersOf encodes an input, which may be the operation's own type, another
+// struct or a map: a test of what is refused needs inputs that the type does
+// not have. nil has no members.
+func membersOf(s *op.Spec, in any) (map[string]json.RawMessage, error) {
+	members := map[string]json.RawMessage{}
+	if in == nil {
+		return members, nil
+	}
+	text, err := encode(s, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, fmt.Errorf("%T is not a struct or map: %w", in, err)
+	}
+	return members, nil
+}
+
+func encode(s *op.Spec, in any) ([]byte, error) {
+	v := reflect.ValueOf(in)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Type() != s.In.Go {
+		return json.Marshal(in)
+	}
+	encoder, err := codec.CompileEncoder(s.In)
+	if err != nil {
+		return nil, err
+	}
+	p := reflect.New(v.Type())
+	p.Elem().Set(v)
+	return encoder.Append(nil, p.Interface())
+}
+
+// textOf returns a value as it stands in a path or query.
+func textOf(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
+}
+
+// listOf returns the values that a member stands for in a query: the items of
+// a list, nothing for null, else itself.
+func listOf(value json.RawMessage) []json.RawMessage {
+	if bytes.Equal(value, []byte("null")) {
+		return nil
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) == nil {
+		return list
+	}
+	return []json.RawMessage{value}
+}

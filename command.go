@@ -1,0 +1,152 @@
+package ashlar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ashlar-go/ashlar/config"
+)
+
+// commandLine is what can be typed after the app's name.
+type commandLine struct {
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Serve until the process is told to stop (the default)."`
+	Migrate migrateCommand `cmd:"" help:"Change the database's schema."`
+	Ops     opsCommand     `cmd:"" help:"List the operations: who may call them, and what each promises."`
+	OpenAPI openAPICommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
+	User    userCommand    `cmd:"" help:"Manage the people who can sign in."`
+	Keys    keysCommand    `cmd:"" help:"Make keys that sign access tokens."`
+	Config  configCommand  `cmd:"" help:"List the environment variables that are read."`
+}
+
+// appCommand is one parsed command, ready to run on an app.
+type appCommand interface {
+	run(ctx context.Context, a *App, io console) error
+}
+
+// declared marks commands that only look at what was declared: they run
+// without a database, keys or listeners.
+type declared interface{ declared() }
+
+// alone marks commands that need no app at all, and so no valid settings.
+type alone interface{ alone() }
+
+// console is where a command talks to whoever typed it.
+type console struct {
+	in  *os.File
+	out io.Writer
+}
+
+// typed is a command with its console, as it travels in the context from
+// [Main] to [App.Run].
+type typed struct {
+	appCommand
+	console
+}
+
+type commandKey struct{}
+
+func withCommand(ctx context.Context, c *typed) context.Context {
+	return context.WithValue(ctx, commandKey{}, c)
+}
+
+// commandOf returns the command that was typed, or serve for a program that
+// does without Main.
+func commandOf(ctx context.Context) *typed {
+	if c, ok := ctx.Value(commandKey{}).(*typed); ok {
+		return c
+	}
+	return &typed{&serveCommand{}, console{os.Stdin, os.Stdout}}
+}
+
+func onlyDeclared(ctx context.Context) bool {
+	_, only := commandOf(ctx).appCommand.(declared)
+	return only
+}
+
+// helpShown is how kong's exit after --help reaches parseCommand.
+type helpShown struct{}
+
+// parseCommand returns the command, or nil if help was asked for and given.
+func parseCommand(name string, args []string, in *os.File, out io.Writer) (command *typed, err error) {
+	var line commandLine
+	parser, err := kong.New(&line,
+		kong.Name(name),
+		kong.Description("Settings are environment variables; the command \"config\" lists them."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
+		kong.Writers(out, out),
+		kong.Exit(func(int) { panic(helpShown{}) }),
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case helpShown:
+			command, err = nil, nil
+		default:
+			panic(p)
+		}
+	}()
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return nil, fmt.Errorf("%w; \"%s --help\" lists the commands", err, name)
+	}
+	chosen, ok := parsed.Selected().Target.Addr().Interface().(appCommand)
+	if !ok {
+		return nil, fmt.Errorf("%s: say which of its commands; \"%s %s --help\" lists them", parsed.Command(), name, parsed.Command())
+	}
+	return &typed{chosen, console{in, out}}, nil
+}
+
+// serveCommand serves. Its flags are variables under another spelling.
+type serveCommand struct {
+	Addr      string `help:"Where operations are served (ASHLAR_ADDR)."`
+	AdminAddr string `help:"Where health and metrics are served (ASHLAR_ADMIN_ADDR)."`
+	DataDir   string `help:"Where the embedded database and keys are kept (ASHLAR_DATA_DIR)."`
+}
+
+// AfterApply is called by the parser. Config is loaded from the environment
+// afterwards, by the program's own code, so that is where flags go.
+func (c *serveCommand) AfterApply() error {
+	return errors.Join(
+		setenv("ASHLAR_ADDR", c.Addr),
+		setenv("ASHLAR_ADMIN_ADDR", c.AdminAddr),
+		setenv("ASHLAR_DATA_DIR", c.DataDir),
+	)
+}
+
+func setenv(name, value string) error {
+	if value == "" {
+		return nil
+	}
+	return os.Setenv(name, value)
+}
+
+func (c *serveCommand) run(ctx context.Context, a *App, io console) error {
+	return a.serve(ctx, io.out)
+}
+
+// configCommand lists the variables.
+type configCommand struct{}
+
+func (configCommand) alone() {}
+
+func (configCommand) run(_ context.Context, _ *App, io console) error {
+	var b strings.Builder
+	for _, v := range config.Describe[Config]() {
+		fmt.Fprintf(&b, "%s", v.Name)
+		if v.Default != "" {
+			fmt.Fprintf(&b, " (%s)", v.Default)
+		}
+		fmt.Fprintf(&b, "\n    %s\n", v.Doc)
+	}
+	_, err := fmt.Fprint(io.out, b.String())
+	return err
+}

@@ -1,0 +1,106 @@
+package ashlar
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/ashlar-go/ashlar/config"
+)
+
+// Config is what every app reads from its environment. Embed it in the app's
+// own struct and load both with [config.Load]. It has no zero value worth
+// using: defaults come from Load.
+type Config struct {
+	Env Env `env:"ASHLAR_ENV" default:"development" doc:"development or production"`
+	// Addr and Port say where operations are served; see [Config.PublicAddr].
+	Addr         string         `env:"ASHLAR_ADDR" doc:"where operations are served; 127.0.0.1:8080 if neither it nor PORT is set"`
+	Port         uint16         `env:"PORT" doc:"port to serve operations on, on all interfaces, as managed platforms set it"`
+	AdminAddr    string         `env:"ASHLAR_ADMIN_ADDR" default:"127.0.0.1:9090" doc:"where health and metrics are served; keep it private"`
+	DataDir      string         `env:"ASHLAR_DATA_DIR" default:"./.data" doc:"where the embedded database and generated keys are kept"`
+	DatabaseURL  config.Secret  `env:"DATABASE_URL" doc:"sqlite:PATH; sqlite:app.db in the data directory if not set"`
+	Migrate      MigrateMode    `env:"ASHLAR_MIGRATE" default:"auto" doc:"auto applies pending migrations at start, manual refuses to start while there are any"`
+	SigningKeys  config.Secret  `env:"ASHLAR_SIGNING_KEYS" doc:"keys that sign access tokens, the first signs and all verify; required in production"`
+	Issuer       string         `env:"ASHLAR_ISSUER" default:"ashlar" doc:"issuer and audience of access tokens"`
+	TokenTTL     time.Duration  `env:"ASHLAR_TOKEN_TTL" default:"15m" doc:"life of an access token, at most 1h"`
+	Hosts        []string       `env:"ASHLAR_HOSTS" doc:"host names that are answered; all if empty"`
+	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`
+	LogLevel     string         `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
+	LogFormat    LogFormat      `env:"ASHLAR_LOG_FORMAT" default:"auto" doc:"json, text, or auto: text for a developer's terminal and json elsewhere"`
+	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
+	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`
+	DrainTimeout time.Duration  `env:"ASHLAR_DRAIN_TIMEOUT" default:"20s" doc:"how long open requests may take to finish at shutdown"`
+}
+
+// Env is the kind of environment that an app runs in.
+type Env string
+
+// The environments. Development listens on loopback only, makes its own keys
+// and shows demo data; nothing of that happens in production.
+const (
+	Development Env = "development"
+	Production  Env = "production"
+)
+
+// Values lists the environments, for messages.
+func (Env) Values() []string { return []string{string(Development), string(Production)} }
+
+// MigrateMode says what happens at start while migrations are pending.
+type MigrateMode string
+
+// Values lists the modes, for messages.
+func (MigrateMode) Values() []string { return []string{"auto", "manual"} }
+
+// LogFormat is the form of log lines.
+type LogFormat string
+
+// Values lists the formats, for messages.
+func (LogFormat) Values() []string { return []string{"auto", "json", "text"} }
+
+// Production reports whether the app runs in production.
+func (c Config) Production() bool { return c.Env == Production }
+
+// PublicAddr is where operations are served: ASHLAR_ADDR, else all interfaces
+// at PORT, else 127.0.0.1:8080.
+func (c Config) PublicAddr() string {
+	switch {
+	case c.Addr != "":
+		return c.Addr
+	case c.Port != 0:
+		return net.JoinHostPort("", strconv.Itoa(int(c.Port)))
+	}
+	return "127.0.0.1:8080"
+}
+
+// Validate finds the mistakes that concern several variables.
+func (c Config) Validate() error {
+	switch {
+	case c.Env == Development && !loopback(c.PublicAddr()):
+		return fmt.Errorf("ASHLAR_ENV: development serves demo accounts and generated keys, so it listens on loopback only, not on %s; set ASHLAR_ENV=production or ASHLAR_ADDR=127.0.0.1:8080", c.PublicAddr())
+	case c.Production() && c.SigningKeys.IsZero():
+		return fmt.Errorf("ASHLAR_SIGNING_KEYS: not set, and production makes no keys of its own; set it, or ASHLAR_SIGNING_KEYS_FILE, to what the command \"keys new\" prints")
+	case c.TokenTTL <= 0 || c.TokenTTL > time.Hour:
+		return fmt.Errorf("ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
+	}
+	return nil
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return true // listening will say what is wrong with it
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// databaseURL is DATABASE_URL or the embedded database's place.
+func (c Config) databaseURL() string {
+	if !c.DatabaseURL.IsZero() {
+		return c.DatabaseURL.Reveal()
+	}
+	return "sqlite:" + filepath.Join(c.DataDir, "app.db")
+}

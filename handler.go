@@ -1,0 +1,121 @@
+package ashlar
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/openapi"
+	"github.com/ashlar-go/ashlar/rest"
+	"github.com/ashlar-go/ashlar/serve"
+)
+
+// Handler derives the public handler from everything that was mounted, or
+// reports every mistake at once. [App.Run] serves it; call it yourself to put
+// the app behind another server, after [App.Migrate]. A principal that an
+// outer handler has put into the request's context ([access.With]) is
+// believed instead of the request's own credential.
+func (a *App) Handler() (http.Handler, error) {
+	errs := append([]error(nil), a.mistakes...)
+	if err := op.Check(a.operations); err != nil {
+		// The derivations below would only repeat these.
+		return nil, errors.Join(append(errs, err)...)
+	}
+	mux := &serve.Mux{}
+	cfg := rest.Config{
+		Policy: a.Policy, Authenticate: a.authenticate, Challenge: auth.Challenge,
+		Idempotency: a.keys, Log: a.Log,
+	}
+	for _, o := range a.operations {
+		s := o.Spec()
+		if s.Kind == op.IsStream {
+			errs = append(errs, o.Mistakef("streams have no transport yet"))
+			continue
+		}
+		h, err := rest.New(o, cfg)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if err := mux.Handle(s.Method+" "+s.Path, h); err != nil {
+			errs = append(errs, o.Mistakef("%w", err))
+		}
+	}
+	errs = append(errs, a.mountBuiltin(mux))
+	for _, raw := range a.raw {
+		if err := mux.Handle(raw.pattern, serve.WithScope(raw.handler)); err != nil {
+			errs = append(errs, fmt.Errorf("handler %s: %w", raw.pattern, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return serve.Observe(mux, serve.Observer{
+		Log: a.Log, TrustedProxies: a.cfg.Proxies, Hosts: a.cfg.Hosts, HSTS: a.cfg.Production(),
+	}), nil
+}
+
+// document is the API document of everything that is mounted.
+func (a *App) document() ([]byte, error) {
+	if err := op.Check(a.operations); err != nil {
+		return nil, err
+	}
+	return openapi.Document(openapi.Info{Title: a.title(), Version: version()}, a.operations)
+}
+
+// title names the app in documents: after the first module that brings
+// operations.
+func (a *App) title() string {
+	for _, m := range a.modules {
+		if len(m.Operations) > 0 {
+			return m.Name
+		}
+	}
+	return "API"
+}
+
+// mountBuiltin adds what explains the app: the document and its page in
+// development or where asked for, and the meaning of each problem type.
+func (a *App) mountBuiltin(mux *serve.Mux) error {
+	doc, err := a.document()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	if !a.cfg.Production() || a.cfg.PublicDocs {
+		yaml, err := openapi.YAML(doc)
+		if err != nil {
+			return err
+		}
+		errs = append(errs,
+			mux.Handle("GET /openapi.json", openapi.Serve(doc, "application/json")),
+			mux.Handle("GET /openapi.yaml", openapi.Serve(yaml, "application/yaml")),
+		)
+	}
+	return errors.Join(errs...)
+}
+
+// authenticate finds the principal of a request: the one that an outer handler
+// put into its context, or the holder of its access token, with the
+// permissions that the holder's role has now.
+func (a *App) authenticate(r *http.Request) (access.Principal, error) {
+	if who := access.From(r.Context()); !who.Anonymous() {
+		return who, nil
+	}
+	token, present, err := auth.Bearer(r)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	if !present {
+		return access.Principal{}, fault.ErrUnauthenticated
+	}
+	claims, err := a.tokens.Verify(r.Context(), token)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	return a.Policy.Principal(claims.Subject, claims.Account, claims.Role), nil
+}

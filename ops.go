@@ -1,0 +1,106 @@
+package ashlar
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/openapi"
+)
+
+// opsCommand prints the resolved table of operations.
+type opsCommand struct{}
+
+func (opsCommand) declared() {}
+
+func (opsCommand) run(_ context.Context, a *App, io console) error {
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "OPERATION\tROUTE\tACCESS\tROLES\tPROMISES\tFAILS")
+	for _, o := range a.operations {
+		s := o.Spec()
+		fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t%s\t%s\n", s.Name, s.Method, s.Path,
+			accessOf(s), strings.Join(a.rolesOf(s), " "), promisesOf(s), failsOf(s))
+	}
+	return w.Flush()
+}
+
+func accessOf(s *op.Spec) string {
+	if s.Access != op.ByPermission {
+		return s.Access.String()
+	}
+	names := make([]string, len(s.Permissions))
+	for i, p := range s.Permissions {
+		names[i] = string(p)
+	}
+	return strings.Join(names, "+")
+}
+
+// rolesOf lists the roles that may call the operation; "-" where a role is
+// not what decides.
+func (a *App) rolesOf(s *op.Spec) []string {
+	if s.Access != op.ByPermission {
+		return []string{"-"}
+	}
+	var roles []string
+	needs := a.Policy.Set(s.Permissions...)
+	for _, role := range a.Policy.Roles() {
+		if a.Policy.Role(role).Has(needs) {
+			roles = append(roles, role)
+		}
+	}
+	if roles == nil {
+		return []string{"nobody"}
+	}
+	return roles
+}
+
+func promisesOf(s *op.Spec) string {
+	var list []string
+	add := func(when bool, format string, args ...any) {
+		if when {
+			list = append(list, fmt.Sprintf(format, args...))
+		}
+	}
+	add(s.Idempotent > 0, "idempotent(%s)", s.Idempotent)
+	add(s.Cached, "cache(%s)", s.CacheFor)
+	add(s.Match == op.HonourMatch, "if-match")
+	add(s.Match == op.DemandMatch, "if-match!")
+	add(!s.Deprecated.IsZero(), "deprecated")
+	add(list == nil, "-")
+	return strings.Join(list, " ")
+}
+
+func failsOf(s *op.Spec) string {
+	if len(s.Fails) == 0 {
+		return "-"
+	}
+	names := make([]string, len(s.Fails))
+	for i, f := range s.Fails {
+		names[i] = f.Code()
+	}
+	return strings.Join(names, " ")
+}
+
+// openAPICommand prints the API document.
+type openAPICommand struct {
+	YAML bool `help:"Print YAML instead of JSON."`
+}
+
+func (openAPICommand) declared() {}
+
+func (c openAPICommand) run(_ context.Context, a *App, io console) error {
+	doc, err := a.document()
+	if err != nil {
+		return err
+	}
+	if c.YAML {
+		if doc, err = openapi.YAML(doc); err != nil {
+			return err
+		}
+	}
+	_, err = io.out.Write(append(bytes.TrimRight(doc, "\n"), '\n'))
+	return err
+}

@@ -1,0 +1,176 @@
+package ashlar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ashlar-go/ashlar/serve"
+)
+
+// serve does everything between start and end: migrations, demo data,
+// listeners, tasks, and the way back in order.
+func (a *App) serve(ctx context.Context, out io.Writer) error {
+	public, err := a.Handler()
+	if err != nil {
+		return err
+	}
+	if err := a.migrateAtStart(ctx); err != nil {
+		return err
+	}
+	notes, err := a.demo(ctx)
+	if err != nil {
+		return err
+	}
+	admin := a.server(a.admin(), a.cfg.AdminAddr, nil)
+	server := a.server(public, a.cfg.PublicAddr(), a.health.Draining)
+	adminAt, err := admin.Listen(ctx)
+	if err != nil {
+		return fmt.Errorf("ASHLAR_ADMIN_ADDR: %w", err)
+	}
+	publicAt, err := server.Listen(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("ASHLAR_ADDR: %w", err), admin.Close())
+	}
+	a.Log.Info("serving", "addr", publicAt.String(), "admin_addr", adminAt.String(), "env", string(a.cfg.Env), "version", version())
+	if !a.cfg.Production() {
+		a.greet(out, publicAt, adminAt, notes)
+	}
+
+	// The admin listener outlives the public one, so that probes can see the
+	// app drain.
+	adminCtx, closeAdmin := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeAdmin()
+	adminDone := make(chan error, 1)
+	go func() { adminDone <- admin.Run(adminCtx) }()
+
+	endTasks := a.startTasks(ctx)
+	a.health.Started()
+	err = server.Run(ctx)
+	err = errors.Join(err, endTasks(a.cfg.DrainTimeout))
+	closeAdmin()
+	err = errors.Join(err, <-adminDone)
+	a.Log.Info("stopped")
+	return err
+}
+
+func (a *App) server(h http.Handler, addr string, onDrain func()) *serve.Server {
+	cfg := serve.Config{
+		Addr: addr, DrainDelay: a.cfg.DrainDelay, DrainTimeout: a.cfg.DrainTimeout,
+		OnDrain: onDrain, Log: a.Log,
+	}
+	// Without a load balancer nobody has to see readiness go before the end.
+	if onDrain == nil || cfg.DrainDelay == 0 && !a.cfg.Production() {
+		cfg.DrainDelay = -1
+	}
+	return serve.New(h, cfg)
+}
+
+// admin is the handler of the private listener.
+func (a *App) admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", a.health.Handler())
+	mux.Handle("GET /metrics", a.metrics.Handler())
+	return mux
+}
+
+// demo fills the modules' demo data in, in development.
+func (a *App) demo(ctx context.Context) (notes []string, err error) {
+	if a.cfg.Production() {
+		return nil, nil
+	}
+	for _, m := range a.modules {
+		if m.Demo == nil {
+			continue
+		}
+		note, err := m.Demo(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("demo data of %s: %w", m.Name, err)
+		}
+		notes = append(notes, note)
+	}
+	return notes, nil
+}
+
+// greet tells a developer where to look.
+func (a *App) greet(out io.Writer, public, admin net.Addr, notes []string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n  API docs  http://%s/docs\n  OpenAPI   http://%s/openapi.json\n  Health    http://%s/readyz\n", public, public, admin)
+	for _, note := range notes {
+		if note != "" {
+			b.WriteString("\n")
+			for line := range strings.SplitSeq(strings.TrimRight(note, "\n"), "\n") {
+				fmt.Fprintf(&b, "  %s\n", line)
+			}
+		}
+	}
+	b.WriteString("\n")
+	_, _ = io.WriteString(out, b.String()) // who cannot read it does not miss it
+}
+
+// startTasks runs the app's background work until ctx ends. The function it
+// returns waits for that work to end.
+func (a *App) startTasks(ctx context.Context) (wait func(time.Duration) error) {
+	ctx, cancel := context.WithCancel(ctx)
+	tasks := []Task{{"ashlar.idempotency.sweep", a.keys.sweep}}
+	for _, m := range a.modules {
+		tasks = append(tasks, m.Tasks...)
+	}
+	var running sync.WaitGroup
+	for _, t := range tasks {
+		running.Go(func() { a.repeat(ctx, t) })
+	}
+	return func(patience time.Duration) error {
+		cancel()
+		done := make(chan struct{})
+		go func() { running.Wait(); close(done) }()
+		select {
+		case <-done:
+			return nil
+		case <-time.After(patience):
+			return fmt.Errorf("a task did not end within %s of being told to", patience)
+		}
+	}
+}
+
+// The pauses before a task that ended is run again.
+const (
+	firstPause = 100 * time.Millisecond
+	longPause  = time.Minute
+)
+
+// repeat runs a task again and again until ctx ends. A run that lasted shows
+// that the task works, so the pause starts anew.
+func (a *App) repeat(ctx context.Context, t Task) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		if err := protect(ctx, t.Run); err != nil && ctx.Err() == nil {
+			a.Log.ErrorContext(ctx, "task failed", "task", t.Name, "error", err, "retry_in", pause)
+		}
+		if time.Since(began) > longPause {
+			pause = firstPause
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// protect turns a panic into an error: one task must not end the process.
+func protect(ctx context.Context, run func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, stack())
+		}
+	}()
+	return run(ctx)
+}

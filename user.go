@@ -1,0 +1,139 @@
+package ashlar
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/fault"
+)
+
+// userCommand manages the people who can sign in.
+type userCommand struct {
+	Add  userAdd  `cmd:"" help:"Add a person; the password is asked for, or read from standard input."`
+	List userList `cmd:"" help:"List everybody, oldest first."`
+}
+
+type userAdd struct {
+	Email  string `required:"" help:"Address to sign in with."`
+	Role   string `required:"" help:"One of the app's roles."`
+	Tenant string `help:"Account that the person belongs to; empty for the operator's own staff."`
+}
+
+func (c userAdd) run(ctx context.Context, a *App, io console) error {
+	if !a.Policy.Knows(c.Role) {
+		return fmt.Errorf("there is no role %q; the roles are %s", c.Role, strings.Join(a.Policy.Roles(), ", "))
+	}
+	if err := a.migrateAtStart(ctx); err != nil {
+		return err
+	}
+	password, err := readPassword(io)
+	if err != nil {
+		return err
+	}
+	account, err := a.Accounts.Create(ctx, auth.NewAccount{Email: c.Email, Password: password, Role: c.Role, Tenant: c.Tenant})
+	if err != nil {
+		return readable(err)
+	}
+	fmt.Fprintf(io.out, "%s %s (%s)\n", account.ID, account.Email, account.Role)
+	return nil
+}
+
+// readable turns the faults of an account into sentences for a terminal.
+func readable(err error) error {
+	if errors.Is(err, auth.ErrEmailTaken) {
+		return errors.New("--email: there is an account with this address already")
+	}
+	violations, ok := errors.AsType[fault.Violations](err)
+	if !ok {
+		return err
+	}
+	var list []error
+	for _, v := range violations {
+		list = append(list, fmt.Errorf("%s %s", strings.TrimPrefix(v.Pointer, "/"), v.Detail))
+	}
+	return errors.Join(list...)
+}
+
+// readPassword asks twice on a terminal, where a typing error cannot be seen,
+// and reads one line otherwise.
+func readPassword(c console) (string, error) {
+	if !term.IsTerminal(int(c.in.Fd())) {
+		line, err := bufio.NewReader(c.in).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		return strings.TrimRight(line, "\r\n"), nil
+	}
+	first, err := ask(c, "Password: ")
+	if err != nil {
+		return "", err
+	}
+	second, err := ask(c, "Again: ")
+	if err != nil {
+		return "", err
+	}
+	if first != second {
+		return "", errors.New("the two passwords differ; nothing was changed")
+	}
+	return first, nil
+}
+
+func ask(c console, prompt string) (string, error) {
+	fmt.Fprint(os.Stderr, prompt)
+	typed, err := term.ReadPassword(int(c.in.Fd()))
+	fmt.Fprintln(os.Stderr)
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	return string(typed), nil
+}
+
+type userList struct{}
+
+// listPage is how many accounts are read at a time.
+const listPage = 500
+
+func (userList) run(ctx context.Context, a *App, io console) error {
+	if err := a.migrateAtStart(ctx); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tEMAIL\tROLE\tTENANT\tCREATED")
+	for after := ""; ; {
+		page, err := a.Accounts.List(ctx, after, listPage)
+		if err != nil {
+			return err
+		}
+		for _, one := range page {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", one.ID, one.Email, one.Role, one.Tenant, one.CreatedAt.UTC().Format(time.RFC3339))
+			after = one.ID
+		}
+		if len(page) < listPage {
+			return w.Flush()
+		}
+	}
+}
+
+// keysCommand makes signing keys.
+type keysCommand struct {
+	New keysNew `cmd:"" help:"Print a new key for ASHLAR_SIGNING_KEYS."`
+}
+
+type keysNew struct{}
+
+func (keysNew) alone() {}
+
+func (keysNew) run(_ context.Context, _ *App, io console) error {
+	_, err := fmt.Fprintln(io.out, auth.GenerateKey().Secret().Reveal())
+	return err
+}
