@@ -1,0 +1,462 @@
+package auth_test
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/fault"
+)
+
+// clock is a time that tests move.
+type clock struct{ at atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.at.Store(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).Unix())
+	return c
+}
+func (c *clock) now() time.Time       { return time.Unix(c.at.Load(), 0).UTC() }
+func (c *clock) move(d time.Duration) { c.at.Add(int64(d / time.Second)) }
+
+func tokens(t testing.TB, key auth.Key, c *clock, change ...func(*auth.TokenConfig)) *auth.Tokens {
+	t.Helper()
+	keys, err := auth.NewKeys(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := auth.TokenConfig{Keys: keys, Issuer: "pay", Audience: "pay-api", Now: c.now}
+	for _, f := range change {
+		f(&cfg)
+	}
+	all, err := auth.NewTokens(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var who = auth.Claims{Subject: "usr_1", Role: "merchant", Account: "mer_1"}
+
+func issue(t testing.TB, tokens *auth.Tokens) string {
+	t.Helper()
+	token, err := tokens.Issue(t.Context(), who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestTokenRoundTrip(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	all := tokens(t, auth.GenerateKey(), c)
+	token := issue(t, all)
+	for range 2 { // the second time from memory
+		got, err := all.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(got.ID, "tok_") || got.IssuedAt.Unix() != c.now().Unix() || got.ExpiresAt.Sub(got.IssuedAt) != 15*time.Minute {
+			t.Errorf("claims %+v", got)
+		}
+		got.ID, got.IssuedAt, got.ExpiresAt = "", time.Time{}, time.Time{}
+		if got != who {
+			t.Errorf("got %+v, want %+v", got, who)
+		}
+	}
+	if again := issue(t, all); again == token {
+		t.Error("two tokens are one")
+	}
+	if _, err := all.Issue(t.Context(), auth.Claims{}); err == nil {
+		t.Error("a token for nobody is made")
+	}
+}
+
+func TestTokenSaysNothingPersonal(t *testing.T) {
+	t.Parallel()
+	part := strings.Split(issue(t, tokens(t, auth.GenerateKey(), newClock())), ".")
+	var names []string
+	for _, p := range part[:2] {
+		var members map[string]any
+		if text, err := base64.RawURLEncoding.DecodeString(p); err != nil || json.Unmarshal(text, &members) != nil {
+			t.Fatalf("%s, %v", p, err)
+		}
+		for name := range members {
+			names = append(names, name)
+		}
+	}
+	allowed := "alg kid typ iss sub aud exp nbf iat jti role account"
+	if len(names) != len(strings.Fields(allowed)) {
+		t.Errorf("members %v, want %s", names, allowed)
+	}
+	for _, name := range names {
+		if !strings.Contains(" "+allowed+" ", " "+name+" ") {
+			t.Errorf("%s is in a token", name)
+		}
+	}
+}
+
+// forge signs whatever it is told to.
+func forge(t testing.TB, header, claims any, sign func(string) []byte) string {
+	t.Helper()
+	encode := func(v any) string {
+		text, ok := v.(string)
+		if !ok {
+			b, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(b)
+		}
+		return base64.RawURLEncoding.EncodeToString([]byte(text))
+	}
+	signed := encode(header) + "." + encode(claims)
+	return signed + "." + base64.RawURLEncoding.EncodeToString(sign(signed))
+}
+
+type object = map[string]any
+
+// with returns a copy of o with a member changed, or taken out by nil.
+func with(o object, name string, value any) object {
+	o = maps.Clone(o)
+	if value == nil {
+		delete(o, name)
+	} else {
+		o[name] = value
+	}
+	return o
+}
+
+func TestForgedTokens(t *testing.T) {
+	t.Parallel()
+	key, other, c := auth.GenerateKey(), auth.GenerateKey(), newClock()
+	private := key.Private().(ed25519.PrivateKey)
+	all := tokens(t, key, c)
+	now := c.now().Unix()
+	header := object{"alg": "EdDSA", "kid": key.ID(), "typ": "at+jwt"}
+	claims := object{"iss": "pay", "aud": "pay-api", "sub": "usr_1", "role": "merchant", "jti": "tok_1", "iat": now, "nbf": now, "exp": now + 900}
+
+	ours := func(s string) []byte { return ed25519.Sign(private, []byte(s)) }
+	theirs := func(s string) []byte { return ed25519.Sign(other.Private().(ed25519.PrivateKey), []byte(s)) }
+	nothing := func(string) []byte { return nil }
+	hs256 := func(secret []byte) func(string) []byte {
+		return func(s string) []byte {
+			mac := hmac.New(sha256.New, secret)
+			mac.Write([]byte(s))
+			return mac.Sum(nil)
+		}
+	}
+	public := private.Public().(ed25519.PublicKey)
+	attacker := other.Private().(ed25519.PrivateKey).Public().(ed25519.PublicKey)
+	jwk := object{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(attacker)}
+
+	// The same pieces must pass when nothing is wrong, or the rest proves nothing.
+	good := forge(t, header, claims, ours)
+	if _, err := all.Verify(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Verify(t.Context(), forge(t, header, with(claims, "aud", []string{"x", "pay-api"}), ours)); err != nil {
+		t.Fatal(err)
+	}
+	part := strings.Split(good, ".")
+	last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", good[len(good)-1])
+	twin := good[:len(good)-1] + string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last^1])
+
+	for name, token := range map[string]string{
+		"nothing":                    "",
+		"dots":                       "..",
+		"alg none":                   forge(t, with(header, "alg", "none"), claims, nothing),
+		"alg NoNe":                   forge(t, with(header, "alg", "NoNe"), claims, nothing),
+		"alg none, our signature":    forge(t, with(header, "alg", "none"), claims, ours),
+		"alg eddsa":                  forge(t, with(header, "alg", "eddsa"), claims, ours),
+		"alg Ed25519":                forge(t, with(header, "alg", "Ed25519"), claims, ours),
+		"alg ES256":                  forge(t, with(header, "alg", "ES256"), claims, ours),
+		"alg missing":                forge(t, with(header, "alg", nil), claims, ours),
+		"alg a list":                 forge(t, with(header, "alg", []string{"EdDSA"}), claims, ours),
+		"HS256 with the public key":  forge(t, with(header, "alg", "HS256"), claims, hs256(public)),
+		"HS256 called EdDSA":         forge(t, header, claims, hs256(public)),
+		"HS256 with the key as text": forge(t, with(header, "alg", "HS256"), claims, hs256([]byte(base64.RawURLEncoding.EncodeToString(public)))),
+		"no signature":               part[0] + "." + part[1] + ".",
+		"no signature and no dot":    part[0] + "." + part[1],
+		"another key":                forge(t, header, claims, theirs),
+		"another key and its kid":    forge(t, with(header, "kid", other.ID()), claims, theirs),
+		"no kid":                     forge(t, with(header, "kid", nil), claims, ours),
+		"an empty kid":               forge(t, with(header, "kid", ""), claims, ours),
+		"kid in another case":        forge(t, with(header, "kid", strings.ToUpper(key.ID())), claims, ours),
+		"half the kid":               forge(t, with(header, "kid", key.ID()[:20]), claims, ours),
+		"kid a path":                 forge(t, with(header, "kid", "../../dev/null"), claims, ours),
+		"kid of SQL":                 forge(t, with(header, "kid", "' OR 1=1 --"), claims, ours),
+		"jwk, their signature":       forge(t, with(header, "jwk", jwk), claims, theirs),
+		"jku, their signature":       forge(t, with(header, "jku", "https://evil.test/jwks.json"), claims, theirs),
+		"x5u, their signature":       forge(t, with(header, "x5u", "https://evil.test/cert.pem"), claims, theirs),
+		"crit":                       forge(t, with(header, "crit", []string{"exp"}), claims, ours),
+		"b64":                        forge(t, with(header, "b64", false), claims, ours),
+		"typ JWT":                    forge(t, with(header, "typ", "JWT"), claims, ours),
+		"typ missing":                forge(t, with(header, "typ", nil), claims, ours),
+		"typ of another token":       forge(t, with(header, "typ", "rt+jwt"), claims, ours),
+		"a header that is null":      forge(t, "null", claims, ours),
+		"a header that is a list":    forge(t, "[]", claims, ours),
+		"a header that ends early":   forge(t, `{"alg":"EdDSA"`, claims, ours),
+		"expired 61 seconds ago":     forge(t, header, with(claims, "exp", now-61), ours),
+		"not yet valid":              forge(t, header, with(claims, "nbf", now+61), ours),
+		"issued in the future":       forge(t, header, with(claims, "iat", now+61), ours),
+		"no exp":                     forge(t, header, with(claims, "exp", nil), ours),
+		"no nbf":                     forge(t, header, with(claims, "nbf", nil), ours),
+		"no iat":                     forge(t, header, with(claims, "iat", nil), ours),
+		"no sub":                     forge(t, header, with(claims, "sub", nil), ours),
+		"an empty sub":               forge(t, header, with(claims, "sub", ""), ours),
+		"no iss":                     forge(t, header, with(claims, "iss", nil), ours),
+		"a foreign iss":              forge(t, header, with(claims, "iss", "pay2"), ours),
+		"no aud":                     forge(t, header, with(claims, "aud", nil), ours),
+		"a foreign aud":              forge(t, header, with(claims, "aud", "pay"), ours),
+		"foreign auds":               forge(t, header, with(claims, "aud", []string{"a", "b"}), ours),
+		"claims that are null":       forge(t, header, "null", ours),
+		"claims that are no JSON":    forge(t, header, "canary", ours),
+		"trailing claims":            forge(t, header, `{"sub":"usr_1"}{"sub":"usr_2"}`, ours),
+		"a changed role":             part[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"role":"admin"}`)) + "." + part[2],
+		"a truncated signature":      good[:len(good)-2],
+		"a truncated token":          good[:len(good)/2],
+		"a twin of the last letter":  twin,
+		"a fourth part":              good + "." + part[2],
+		"a fourth part, empty":       good + ".",
+		"parts doubled":              part[0] + "." + part[1] + "." + part[1] + "." + part[2],
+		"a trailing letter":          good + "A",
+		"a trailing space":           good + " ",
+		"a trailing newline":         good + "\n",
+		"a newline inside":           part[0] + "." + part[1][:8] + "\n" + part[1][8:] + "." + part[2],
+		"padding":                    good + "==",
+		"standard base64":            strings.NewReplacer("-", "+", "_", "/").Replace(part[0]) + "+." + part[1] + "." + part[2],
+		"a NUL":                      good + "\x00",
+		"too long":                   forge(t, header, with(claims, "x", strings.Repeat("x", 4096)), ours),
+	} {
+		claims, err := all.Verify(t.Context(), token)
+		if !errors.Is(err, auth.ErrToken) || claims != (auth.Claims{}) {
+			t.Errorf("%s: %+v, %v", name, claims, err)
+			continue
+		}
+		if p := fault.ProblemOf(err, ""); p.Code != "token_invalid" || p.Status != 401 || p.Detail != "" {
+			t.Errorf("%s: the caller is told %+v", name, p)
+		}
+	}
+}
+
+func TestTokenTimes(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	all := tokens(t, auth.GenerateKey(), c, func(cfg *auth.TokenConfig) { cfg.Life, cfg.Skew = time.Minute, 10*time.Second })
+	token := issue(t, all)
+	for _, step := range []struct {
+		move time.Duration
+		ok   bool
+	}{{0, true}, {-10 * time.Second, true}, {19 * time.Second, true}, {50 * time.Second, true}, {10 * time.Second, true}, {time.Second, false}} {
+		c.move(step.move)
+		// Once with a memory of the token, and once without.
+		_, warm := all.Verify(t.Context(), token)
+		all.Purge()
+		_, cold := all.Verify(t.Context(), token)
+		if (warm == nil) != step.ok || (cold == nil) != step.ok {
+			t.Errorf("after %v: %v, %v; valid should be %t", step.move, warm, cold, step.ok)
+		}
+	}
+}
+
+func TestTokenIsForgottenAfterAMinute(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	key, next := auth.GenerateKey(), auth.GenerateKey()
+	token := issue(t, tokens(t, key, c))
+	seen := tokens(t, key, c)
+	if _, err := seen.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	auth.Rekey(t, seen, next) // only memory knows the token now
+	c.move(59 * time.Second)
+	if _, err := seen.Verify(t.Context(), token); err != nil {
+		t.Errorf("after 59 seconds: %v", err)
+	}
+	c.move(time.Second)
+	if _, err := seen.Verify(t.Context(), token); !errors.Is(err, auth.ErrToken) {
+		t.Errorf("after a minute: %v", err)
+	}
+}
+
+func TestPurgeForgets(t *testing.T) {
+	t.Parallel()
+	key, c := auth.GenerateKey(), newClock()
+	all := tokens(t, key, c)
+	token := issue(t, all)
+	if _, err := all.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	auth.Rekey(t, all, auth.GenerateKey())
+	all.Purge()
+	if _, err := all.Verify(t.Context(), token); !errors.Is(err, auth.ErrToken) {
+		t.Errorf("after Purge: %v", err)
+	}
+}
+
+func TestKeysRotate(t *testing.T) {
+	t.Parallel()
+	c, old, next := newClock(), auth.GenerateKey(), auth.GenerateKey()
+	before := issue(t, tokens(t, old, c))
+	rotated := tokens(t, next, c, func(cfg *auth.TokenConfig) {
+		keys, err := auth.ParseKeys(next.Secret().Reveal() + "," + public(t, old))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Keys = keys
+	})
+	if _, err := rotated.Verify(t.Context(), before); err != nil {
+		t.Errorf("the old key's token: %v", err)
+	}
+	after := issue(t, rotated)
+	if _, err := rotated.Verify(t.Context(), after); err != nil {
+		t.Errorf("the new key's token: %v", err)
+	}
+	if _, err := tokens(t, old, c).Verify(t.Context(), after); !errors.Is(err, auth.ErrToken) {
+		t.Errorf("the new key's token, verified without it: %v", err)
+	}
+}
+
+func TestMemoryOfTokensIsBounded(t *testing.T) {
+	t.Parallel()
+	all := tokens(t, auth.GenerateKey(), newClock(), func(cfg *auth.TokenConfig) { cfg.Cache = 64 })
+	for range 300 {
+		if _, err := all.Verify(t.Context(), issue(t, all)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := auth.Remembered(all); n == 0 || n > 64 {
+		t.Errorf("%d tokens remembered, want at most 64", n)
+	}
+	none := tokens(t, auth.GenerateKey(), newClock(), func(cfg *auth.TokenConfig) { cfg.Cache = -1 })
+	if _, err := none.Verify(t.Context(), issue(t, none)); err != nil || auth.Remembered(none) != 0 {
+		t.Errorf("without memory: %v, %d remembered", err, auth.Remembered(none))
+	}
+	none.Purge()
+	for range 10 {
+		if _, err := all.Verify(t.Context(), "a.b.c"); err == nil {
+			t.Fatal("accepted")
+		}
+	}
+	if n := auth.Remembered(all); n > 64 {
+		t.Errorf("refusals are remembered: %d", n)
+	}
+}
+
+func TestVerifyConcurrently(t *testing.T) {
+	t.Parallel()
+	all := tokens(t, auth.GenerateKey(), newClock(), func(cfg *auth.TokenConfig) { cfg.Cache = 32 })
+	some := make([]string, 20)
+	for i := range some {
+		some[i] = issue(t, all)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				if c, err := all.Verify(t.Context(), some[i%len(some)]); err != nil || c.Subject != who.Subject {
+					t.Errorf("%+v, %v", c, err)
+				}
+				if i%50 == 0 {
+					all.Purge()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestNewTokensRefuses(t *testing.T) {
+	t.Parallel()
+	keys, err := auth.NewKeys(auth.GenerateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]auth.TokenConfig{
+		"no keys": {Issuer: "a", Audience: "b"}, "no issuer": {Keys: keys, Audience: "b"}, "no audience": {Keys: keys, Issuer: "a"},
+		"a long life": {Keys: keys, Issuer: "a", Audience: "b", Life: time.Hour + 1}, "a negative life": {Keys: keys, Issuer: "a", Audience: "b", Life: -1},
+		"a tiny life": {Keys: keys, Issuer: "a", Audience: "b", Life: time.Millisecond}, "wide skew": {Keys: keys, Issuer: "a", Audience: "b", Skew: 61 * time.Second},
+	} {
+		if _, err := auth.NewTokens(c); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+func TestARememberedTokenCostsNoAllocation(t *testing.T) {
+	all := tokens(t, auth.GenerateKey(), newClock())
+	token, ctx := issue(t, all), t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := all.Verify(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// FuzzVerify holds that nothing but what was issued is accepted.
+func FuzzVerify(f *testing.F) {
+	c := newClock()
+	all := tokens(f, auth.GenerateKey(), c, func(cfg *auth.TokenConfig) { cfg.Cache = -1 })
+	token := issue(f, all)
+	f.Add(token)
+	f.Add(token + ".")
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := all.Verify(t.Context(), s)
+		if (err == nil) != (s == token) {
+			t.Fatalf("%q: %s", s, cmp.Diff(who, got))
+		}
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	for name, size := range map[string]int{"hit": 0, "miss": -1} {
+		b.Run(name, func(b *testing.B) {
+			all := tokens(b, auth.GenerateKey(), newClock(), func(cfg *auth.TokenConfig) { cfg.Cache = size })
+			token := issue(b, all)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := all.Verify(b.Context(), token); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkVerifyHitParallel(b *testing.B) {
+	all := tokens(b, auth.GenerateKey(), newClock())
+	token := issue(b, all)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := all.Verify(b.Context(), token); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkIssue(b *testing.B) {
+	all := tokens(b, auth.GenerateKey(), newClock())
+	b.ReportAllocs()
+	for b.Loop() {
+		issue(b, all)
+	}
+}
