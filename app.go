@@ -39,15 +39,16 @@ type App struct {
 	// Log writes the app's log.
 	Log *slog.Logger
 
-	cfg        Config
-	tokens     *auth.Tokens
-	keys       idempotency
-	health     *health.Checks
-	metrics    *metric.Registry
-	modules    []Module
-	operations []op.Operation
-	raw        []rawHandler
-	mistakes   []error
+	cfg            Config
+	tokens         *auth.Tokens
+	keys           idempotency
+	fingerprintKey []byte
+	health         *health.Checks
+	metrics        *metric.Registry
+	modules        []Module
+	operations     []op.Operation
+	raw            []rawHandler
+	mistakes       []error
 }
 
 type rawHandler struct {
@@ -59,9 +60,6 @@ type rawHandler struct {
 // serves nothing yet. A setting that cannot be used is an error that names
 // the variable. Close the app when it is done.
 func Open(ctx context.Context, cfg Config) (*App, error) {
-	if mistakes := config.Unknown[Config](ownVariables(os.Environ()), "ASHLAR_"); len(mistakes) > 0 {
-		return nil, mistakes
-	}
 	log, err := openLog(cfg)
 	if err != nil {
 		return nil, err
@@ -89,11 +87,6 @@ func newApp(cfg Config, log *slog.Logger) *App {
 		health:  &health.Checks{Log: log},
 		metrics: metric.New(),
 	}
-}
-
-// ownVariables leaves out those that only tests read.
-func ownVariables(environ []string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, "ASHLAR_TEST_") })
 }
 
 func openLog(cfg Config) (*slog.Logger, error) {

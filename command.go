@@ -15,7 +15,7 @@ import (
 
 // commandLine is what can be typed after the app's name.
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Serve until the process is told to stop (the default)."`
+	Serve   serveCommand   `cmd:"" help:"Serve until the process is told to stop (the default)."`
 	Migrate migrateCommand `cmd:"" help:"Change the database's schema."`
 	Ops     opsCommand     `cmd:"" help:"List the operations: who may call them, and what each promises."`
 	OpenAPI openAPICommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
@@ -94,6 +94,9 @@ func parseCommand(name string, args []string, in *os.File, out io.Writer) (comma
 			panic(p)
 		}
 	}()
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "--help" && args[0] != "-h" {
+		args = append([]string{"serve"}, args...)
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		return nil, fmt.Errorf("%w; \"%s --help\" lists the commands", err, name)

@@ -28,7 +28,7 @@ func (a *App) Handler() (http.Handler, error) {
 	mux := &serve.Mux{}
 	cfg := rest.Config{
 		Policy: a.Policy, Authenticate: a.authenticate, Challenge: auth.Challenge,
-		Idempotency: a.keys, Log: a.Log,
+		Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
 	}
 	for _, o := range a.operations {
 		s := o.Spec()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -40,6 +41,10 @@ func exitCode(ctx context.Context, run func(context.Context) error, args []strin
 	}
 	if command == nil { // --help has been answered
 		return 0
+	}
+	if mistakes := config.Unknown[Config](ownVariables(os.Environ()), "ASHLAR_"); len(mistakes) > 0 {
+		report(errs, name, mistakes)
+		return 1
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -93,4 +98,9 @@ func loadDotEnv(path string) error {
 		}
 	}
 	return nil
+}
+
+// ownVariables leaves out those that only tests read.
+func ownVariables(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, "ASHLAR_TEST_") })
 }

@@ -29,21 +29,27 @@ func (m Mistake) Error() string { return fmt.Sprintf("%s: %s: %v", m.Source, m.O
 func (m Mistake) Unwrap() error { return m.Err }
 
 func (s *Spec) mistake(format string, args ...any) {
-	s.errs = append(s.errs, Mistake{cmp.Or(s.Name, "unnamed operation"), s.Source, fmt.Errorf(format, args...)})
+	s.errs = append(s.errs, s.mistakef(format, args...))
+}
+
+func (s *Spec) mistakef(format string, args ...any) error {
+	return Mistake{cmp.Or(s.Name, "unnamed operation"), s.Source, fmt.Errorf(format, args...)}
 }
 
 // Mistakef returns a mistake of the operation's declaration, for whoever
 // derives something from it and finds that it cannot.
 func (o Operation) Mistakef(format string, args ...any) error {
-	return Mistake{o.spec.Name, o.spec.Source, fmt.Errorf(format, args...)}
+	return o.spec.mistakef(format, args...)
 }
 
 // Check returns every mistake in the declarations at once, each with its file
 // and line: operations that do not say who may call them, names used twice,
-// routes whose fields the input lacks, rules that do not hold water.
+// routes that conflict or whose fields the input lacks, rules that do not hold
+// water.
 func Check(operations []Operation) error {
 	var errs []error
 	first := map[string]*Spec{}
+	var routes router
 	for _, o := range operations {
 		s := o.spec
 		if s == nil {
@@ -55,6 +61,11 @@ func Check(operations []Operation) error {
 			errs = append(errs, o.Mistakef("the name is already taken by the operation at %s", twin.Source))
 		}
 		first[s.Name] = s
+		if s.routed {
+			if err := routes.add(s); err != nil {
+				errs = append(errs, o.Mistakef("%w", err))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -67,7 +78,7 @@ func (s *Spec) finish() Operation {
 	if s.Access == Undeclared {
 		s.mistake("does not say who may call it; add op.Allow, op.Authenticated or op.Public")
 	}
-	s.checkMethod()
+	s.checkRoute()
 	if s.In != nil {
 		s.checkPath()
 		s.checkQuery()
@@ -78,19 +89,25 @@ func (s *Spec) finish() Operation {
 	if s.Match != NoMatch && !s.Tagged {
 		s.mistake("IfMatch needs an answer with an ETag() string method")
 	}
+	if s.KeyOptional && s.Idempotent == 0 {
+		s.mistake("OptionalKey says nothing without Idempotent")
+	}
 	if s.Returns == Nothing && s.Status != http.StatusNoContent {
 		s.mistake("answers %d without a body; give it an answer type", s.Status)
 	}
+	s.checkIdempotent()
 	return Operation{s}
 }
 
-func (s *Spec) checkMethod() {
-	fits := []string{http.MethodGet}
-	if s.Kind == IsCommand {
-		fits = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+func (s *Spec) checkIdempotent() {
+	if s.Idempotent == 0 {
+		return
 	}
-	if !slices.Contains(fits, s.Method) {
-		s.mistake("a %s cannot have method %q; use %s", s.Kind, s.Method, strings.Join(fits, ", "))
+	if s.Returns == FileBytes {
+		s.mistake("Idempotent cannot keep a File for a retry; answer with JSON")
+	}
+	if s.Access == ByEveryone {
+		s.mistake("Idempotent needs to know who asks, or one caller's key gets another's answer; it cannot be Public")
 	}
 }
 
@@ -112,9 +129,6 @@ func (s *Spec) checkPath() {
 		default:
 			s.PathFields = append(s.PathFields, name)
 		}
-	}
-	if strings.HasSuffix(s.Path, "/") && s.Path != "/" {
-		s.mistake("path %s ends in a slash; an operation has one exact path", s.Path)
 	}
 }
 
@@ -138,16 +152,29 @@ func (s *Spec) checkLocation() {
 		s.mistake("Location %s needs an answer with fields", s.Location)
 		return
 	}
+	if !strings.HasPrefix(s.Location, "/") || strings.ContainsAny(wildcard.ReplaceAllString(s.Location, ""), "{}") {
+		s.mistake("Location %q is not of the form %q", s.Location, "/payments/{id}")
+	}
 	for _, m := range wildcard.FindAllStringSubmatch(s.Location, -1) {
-		if f := s.Out.Object.Field(m[1]); f == nil || !scalar(f.Type) || f.Wrap != rule.Plain {
-			s.mistake("Location %s names {%s}, which is no plain field of the answer %s", s.Location, m[1], s.Out.Go)
+		if f := s.Out.Object.Field(m[1]); f == nil || !named(f.Type) || f.Wrap != rule.Plain {
+			s.mistake("Location %s names {%s}, which is no text or whole number that the answer %s always has", s.Location, m[1], s.Out.Go)
 		}
 	}
 }
 
-// scalar reports whether one text in a path or query can hold a value. Types
-// that read their own text count: whether they do is known when the reader is
-// compiled.
+// named reports whether a value can name a thing in a path.
+func named(t *rule.Type) bool {
+	switch t.Kind {
+	case rule.Int, rule.Uint, rule.String:
+		return true
+	case rule.Any:
+		return writesText(t.Go)
+	default:
+		return false
+	}
+}
+
+// scalar reports whether one text in a path or query can hold a value.
 func scalar(t *rule.Type) bool {
 	switch t.Kind {
 	case rule.Bool, rule.Int, rule.Uint, rule.Float, rule.String, rule.Time:

@@ -69,11 +69,7 @@ func declare[In, Out any](kind Kind, name, route string, missing bool, fn reflec
 	} else {
 		s.Package, s.Handler = functionName(runtime.FuncForPC(fn.Pointer()).Name())
 	}
-	method, path, ok := strings.Cut(route, " ")
-	if !ok || !strings.HasPrefix(path, "/") {
-		s.mistake("route %q is not of the form %q", route, "METHOD /path")
-	}
-	s.Method, s.Path = method, path
+	s.route(route)
 	s.describeIn(reflect.TypeFor[In]())
 	s.describeOut(reflect.TypeFor[Out]())
 	return s
@@ -89,16 +85,21 @@ func functionName(full string) (pkg, name string) {
 	pkg, name, _ = strings.Cut(base, ".")
 	name = strings.TrimSuffix(name, "-fm")
 	name = strings.NewReplacer("(*", "", ")", "", "[...]", "").Replace(name)
+	pkg = strings.ReplaceAll(pkg, "%2e", ".") // the linker's spelling of gopkg.in/yaml.v3
 	return dir + pkg, name
 }
 
 func (s *Spec) describeIn(t reflect.Type) {
+	if t.Kind() != reflect.Struct {
+		s.mistake("input %s is not a struct", t)
+		return
+	}
 	in, err := rule.Describe(t)
 	switch {
 	case err != nil:
 		s.mistake("input: %w", err)
 	case in.Kind != rule.Object:
-		s.mistake("input %s is not a struct", t)
+		s.mistake("input %s reads its JSON itself; it must be a struct of fields", t)
 	default:
 		s.In = in
 	}
@@ -114,13 +115,17 @@ func (s *Spec) describeOut(t reflect.Type) {
 		s.Out = &rule.Type{Go: t}
 		return
 	}
+	if t.Kind() == reflect.Pointer {
+		s.mistake("answer %s is a pointer, which could be nil; answer with %s", t, t.Elem())
+		return
+	}
 	out, err := rule.Describe(t)
 	if err != nil {
 		s.mistake("answer: %w", err)
 		return
 	}
 	s.Out = out
-	s.Tagged = t.Implements(reflect.TypeFor[Tagged]())
+	s.Tagged = reflect.PointerTo(t).Implements(reflect.TypeFor[Tagged]())
 }
 
 type call[In, Out any] struct {

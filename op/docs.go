@@ -1,6 +1,10 @@
 package op
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Docs holds doc comments by the full name of what they explain: "path/to/
 // payments.Service.Capture", "path/to/payments.Payment",
@@ -14,6 +18,9 @@ type Docs map[string]string
 func Explain(operations []Operation, docs Docs) {
 	for _, o := range operations {
 		s := o.spec
+		if s == nil {
+			continue // Check refuses it
+		}
 		s.Docs = docs
 		text := docs[s.Package+"."+s.Handler]
 		if text == "" {
@@ -36,7 +43,8 @@ func split(text, name string) (summary, rest string) {
 	summary = strings.Join(strings.Fields(strings.TrimSuffix(text[:end], ".")), " ")
 	rest = strings.TrimSpace(strings.TrimPrefix(text[end:], "."))
 	if after, ok := strings.CutPrefix(summary, name+" "); ok && after != "" {
-		summary = strings.ToUpper(after[:1]) + after[1:]
+		first, size := utf8.DecodeRuneInString(after)
+		summary = string(unicode.ToUpper(first)) + after[size:]
 	}
 	return summary, rest
 }

@@ -23,17 +23,16 @@ func (s *Spec) Faults() []fault.Coded {
 			}
 		}
 	}
-	hasInput := s.In != nil && len(s.In.Object.Fields) > 0
-	add(true, fault.ErrMalformed)
+	add(true, fault.ErrMalformed, fault.ErrInvalid) // an unknown parameter is invalid even where none is known
 	add(s.Access != ByEveryone, fault.ErrUnauthenticated)
 	add(s.Access == ByPermission, fault.ErrDenied)
 	add(s.Returns == JSON, fault.ErrNotAcceptable)
 	add(s.Kind == IsCommand, fault.ErrTooLarge, fault.ErrUnsupported)
-	add(hasInput || s.Kind == IsCommand, fault.ErrInvalid)
 	add(s.takesCursor(), ErrCursor)
 	add(s.Match != NoMatch, fault.ErrStale)
 	add(s.Match == DemandMatch, fault.ErrPrecondition)
-	add(s.Idempotent > 0, fault.ErrKeyMissing, fault.ErrKeyMalformed, fault.ErrKeyReused, fault.ErrKeyInFlight)
+	add(s.Idempotent > 0 && !s.KeyOptional, fault.ErrKeyMissing)
+	add(s.Idempotent > 0, fault.ErrKeyMalformed, fault.ErrKeyReused, fault.ErrKeyInFlight)
 	add(true, fault.ErrInternal, fault.ErrUnavailable, fault.ErrTimeout)
 	return all
 }

@@ -55,6 +55,9 @@ func Allow(permissions ...access.Permission) Option {
 		if len(permissions) == 0 {
 			s.mistake("Allow names no permission; for every signed-in principal use Authenticated")
 		}
+		if slices.Contains(permissions, "") {
+			s.mistake("Allow names a permission without a name")
+		}
 		s.grant(ByPermission)
 		s.Permissions = append(s.Permissions, permissions...)
 	})
@@ -79,6 +82,10 @@ func (s *Spec) grant(a Access) {
 func Fails(faults ...fault.Coded) Option {
 	return anyOption(func(s *Spec) {
 		for _, f := range faults {
+			if f == nil {
+				s.mistake("Fails lists nil")
+				continue
+			}
 			if !slices.ContainsFunc(s.Fails, func(g fault.Coded) bool { return g.Code() == f.Code() }) {
 				s.Fails = append(s.Fails, f)
 			}
@@ -101,6 +108,9 @@ func Timeout(d time.Duration) Option {
 // be gone; a zero sunset is not announced.
 func Deprecated(since, sunset time.Time) Option {
 	return anyOption(func(s *Spec) {
+		if since.IsZero() {
+			s.mistake("Deprecated does not say since when")
+		}
 		if !sunset.IsZero() && sunset.Before(since) {
 			s.mistake("Deprecated: the sunset is before the deprecation")
 		}
@@ -110,8 +120,8 @@ func Deprecated(since, sunset time.Time) Option {
 
 // Cache lets the caller's own cache keep an answer for d; zero means to keep
 // it and ask each time whether it still holds. Answers carry an ETag either
-// way, and a request whose If-None-Match names it gets 304. Answers are
-// private to the principal and never kept by a shared cache.
+// way, those of a [File] aside, and a request whose If-None-Match names it gets
+// 304. Answers are private to the principal and never kept by a shared cache.
 func Cache(d time.Duration) QueryOption {
 	return queryOption(func(s *Spec) {
 		if d < 0 {
@@ -125,7 +135,9 @@ func Cache(d time.Duration) QueryOption {
 // for ttl a second request of the same principal with the same key gets the
 // stored answer instead of a second effect. Another input under the same key
 // is refused with 422, a request whose twin still runs with 409. The key and
-// the answer are stored in the transaction that makes the effect.
+// the answer are stored in the transaction that makes the effect. The
+// operation must not be [Public], since keys belong to a principal, nor answer
+// with a [File].
 func Idempotent(ttl time.Duration) CommandOption {
 	return commandOption(func(s *Spec) {
 		if ttl < time.Minute {
@@ -133,6 +145,13 @@ func Idempotent(ttl time.Duration) CommandOption {
 		}
 		s.Idempotent = ttl
 	})
+}
+
+// OptionalKey lets requests do without the key that [Idempotent] demands. Such
+// a request is not safe to retry: it suits a command whose repetition the
+// state refuses anyway.
+func OptionalKey() CommandOption {
+	return commandOption(func(s *Spec) { s.KeyOptional = true })
 }
 
 // Created answers success with 201 and, if location is not empty, a Location

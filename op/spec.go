@@ -65,8 +65,8 @@ type Spec struct {
 	// Name is the operation's name, "payments.capture", as it stands in logs,
 	// metrics and documents.
 	Name string
-	// Method and Path are the two halves of the route. Path has the syntax of
-	// [http.ServeMux] patterns.
+	// Method and Path are the two halves of the route; {fields} stand for whole
+	// segments. [Spec.Pattern] is what a router takes.
 	Method, Path string
 	// PathFields are the names of the input's members that the path holds, in
 	// the path's order.
@@ -77,7 +77,7 @@ type Spec struct {
 	In, Out *rule.Type
 	// Returns is the form of the answer.
 	Returns Returns
-	// Tagged says that Out has an ETag() string method.
+	// Tagged says that Out, or a pointer to it, has an ETag() string method.
 	Tagged bool
 
 	Access      Access
@@ -92,9 +92,10 @@ type Spec struct {
 	// header gives, or empty.
 	Location string
 	// Idempotent is how long an outcome is kept for a retry with the same
-	// Idempotency-Key; zero means that the command takes no key. Key says
-	// whether a request must have one.
-	Idempotent time.Duration
+	// Idempotency-Key; zero means that the command takes no key. A request
+	// must have one unless KeyOptional is set.
+	Idempotent  time.Duration
+	KeyOptional bool
 	// Cached says that answers may be kept by the client, for CacheFor.
 	Cached   bool
 	CacheFor time.Duration
@@ -125,7 +126,8 @@ type Spec struct {
 	// NewStream returns an input to fill and the stream's function.
 	NewStream func() (in any, open func(context.Context) iter.Seq2[any, error])
 
-	errs []error
+	routed bool // the route is well formed
+	errs   []error
 }
 
 // A Call is one run of a Query or Command. It is pooled: after Release none

@@ -8,30 +8,69 @@ import (
 	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/op"
 )
 
-// readBody returns the request's body. It is a fresh buffer that nothing will
-// write to again, because decoded texts point into it.
+// readBody returns the request's body, or nil if it is empty. It is a fresh
+// buffer that nothing will write to again, because decoded texts point into
+// it.
 func (h *handler) readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
+	if h.spec.Kind != op.IsCommand {
+		return nil, refuseBody(r)
+	}
 	if r.ContentLength > h.maxBody {
 		return nil, h.tooLarge()
 	}
-	if err := checkMedia(r.Header); err != nil {
-		return nil, err
-	}
 	if r.ContentLength > 0 {
-		body := make([]byte, r.ContentLength)
-		_, err := io.ReadFull(r.Body, body)
-		return body, readError(err)
+		if err := checkMedia(r.Header); err != nil {
+			return nil, err
+		}
+		return readKnown(r.Body, int(r.ContentLength))
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, h.maxBody+1))
-	if err == nil && int64(len(body)) > h.maxBody {
+	switch {
+	case err != nil:
+		return nil, readError(err)
+	case int64(len(body)) > h.maxBody:
 		return nil, h.tooLarge()
+	case len(body) == 0:
+		return nil, nil // nothing was sent, so it has no type either
 	}
-	return body, readError(err)
+	return body, checkMedia(r.Header)
+}
+
+// refuseBody refuses content that a GET should not have: it would be ignored,
+// and whoever sent it means something by it.
+func refuseBody(r *http.Request) error {
+	if r.ContentLength < 0 {
+		var first [1]byte
+		if n, err := io.ReadFull(r.Body, first[:]); n == 0 && err == io.EOF {
+			return nil
+		}
+	}
+	return fault.ErrMalformed.Because("This operation takes no body; its input is the path and the query.")
+}
+
+// promised is how much memory a Content-Length alone is worth. The rest of a
+// greater body gets its memory as it arrives.
+const promised = 64 << 10
+
+func readKnown(from io.Reader, size int) ([]byte, error) {
+	body := make([]byte, 0, min(size, promised))
+	for {
+		n, err := io.ReadFull(from, body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err != nil {
+			return nil, readError(err)
+		}
+		if len(body) == size {
+			return body, nil
+		}
+		body = append(make([]byte, 0, min(size, 4*len(body))), body...)
+	}
 }
 
 func (h *handler) tooLarge() error {
@@ -41,11 +80,7 @@ func (h *handler) tooLarge() error {
 // readError says what a body that ended early means. The cause may be the
 // client's or the connection's; either way the request cannot be read.
 func readError(err error) error {
-	if err == nil {
-		return nil
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fault.ErrTooLarge.Because("The body may have at most %d bytes.", tooLarge.Limit)
 	}
 	return fault.ErrMalformed.Because("The body could not be read to its end.").Wrap(err)

@@ -30,6 +30,11 @@ type Config struct {
 	Challenge func(error) string
 	// Idempotency keeps the answers of commands declared idempotent.
 	Idempotency Idempotency
+	// FingerprintKey keys the hashes by which a reused idempotency key is
+	// told from a retry. They are stored, and an unkeyed hash of an input with
+	// a card number in it could be reversed by trying. Instances that share a
+	// store must share the key.
+	FingerprintKey []byte
 	// MaxBody and Timeout replace DefaultMaxBody and DefaultTimeout for
 	// operations that set none; zero keeps those.
 	MaxBody int64

@@ -19,10 +19,6 @@ func (h *handler) fail(s *scope.Scope, w http.ResponseWriter, r *http.Request, e
 		// 503 is for a proxy that kept the connection.
 		err = fault.ErrUnavailable.Wrap(err)
 	}
-	coded, known := fault.Of(err)
-	if known && !h.declares(coded) {
-		h.undeclared(coded)
-	}
 	p := fault.ProblemOf(err, traceID(s))
 	s.Code = p.Code
 	h.logFailure(s, p, err)
@@ -32,11 +28,7 @@ func (h *handler) fail(s *scope.Scope, w http.ResponseWriter, r *http.Request, e
 			header["Www-Authenticate"] = []string{value}
 		}
 	}
-	for _, fixed := range h.headers {
-		if fixed.name != "Cache-Control" { // a problem is never kept
-			header[fixed.name] = fixed.value
-		}
-	}
+	h.setHeaders(header, "Cache-Control") // a problem is never kept
 	if err := fault.Write(w, p); err != nil {
 		h.log().Warn("a problem could not be written", "op", h.spec.Name, "code", p.Code, "error", err)
 	}
@@ -55,21 +47,15 @@ func (h *handler) logFailure(s *scope.Scope, p fault.Problem, err error) {
 	}
 }
 
-// declares reports whether the contract has the fault.
-func (h *handler) declares(f fault.Coded) bool {
-	for _, d := range h.spec.Faults() {
-		if d.Code() == f.Code() {
-			return true
-		}
+// holdContract reports an error of the operation's own function that its
+// declaration does not have. The caller still gets the fault, which is truer
+// than a 500; the test kit fails the test.
+func (h *handler) holdContract(err error) {
+	f, ok := fault.Of(err)
+	if ok && !h.declared[f.Code()] {
+		h.log().Error("an operation answers with a fault that it does not declare; add it to op.Fails",
+			"op", h.spec.Name, "code", f.Code(), "source", h.spec.Source)
 	}
-	return false
-}
-
-// undeclared reports a broken contract. The caller still gets the fault, which
-// is truer than a 500; the test kit fails the test.
-func (h *handler) undeclared(f fault.Coded) {
-	h.log().Error("an operation answers with a fault that it does not declare; add it to op.Fails",
-		"op", h.spec.Name, "code", f.Code(), "source", h.spec.Source)
 }
 
 func (h *handler) log() *slog.Logger {

@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ashlar-go/ashlar/access"
@@ -22,7 +24,7 @@ func Handler(o op.Operation) (pattern string, h http.Handler) {
 	if err != nil {
 		panic(err)
 	}
-	return o.Spec().Method + " " + o.Spec().Path, h
+	return o.Spec().Pattern(), h
 }
 
 // New compiles the handler of a Query or Command. The error joins the
@@ -37,8 +39,12 @@ func New(o op.Operation, cfg Config) (http.Handler, error) {
 	}
 	h := &handler{
 		spec: s, cfg: cfg,
-		timeout: firstSet(s.Timeout, cfg.Timeout, DefaultTimeout),
-		maxBody: firstSet(s.MaxBody, cfg.MaxBody, DefaultMaxBody),
+		timeout:  firstSet(s.Timeout, cfg.Timeout, DefaultTimeout),
+		maxBody:  firstSet(s.MaxBody, cfg.MaxBody, DefaultMaxBody),
+		declared: map[string]bool{},
+	}
+	for _, f := range s.Faults() {
+		h.declared[f.Code()] = true
 	}
 	var errs []error
 	fail := func(err error) {
@@ -73,6 +79,8 @@ type handler struct {
 	timeout time.Duration
 	maxBody int64
 	needs   access.Set
+	// declared holds the codes of the contract.
+	declared map[string]bool
 
 	input   input
 	encoder *codec.Encoder
@@ -107,12 +115,29 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Operation = h.spec.Name
 	s.SetTimeout(h.timeout)
-	if err := h.serve(s, w, r); err != nil {
+	ctx, cancel := h.context(s, r)
+	defer cancel()
+	if err := h.serve(ctx, s, w, r); err != nil {
 		h.fail(s, w, r, err)
 	}
 }
 
-func (h *handler) serve(s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
+// context returns what the function runs with: the scope, and through it
+// whatever handlers in front of this one have put into the request's context.
+func (h *handler) context(s *scope.Scope, r *http.Request) (context.Context, context.CancelFunc) {
+	ctx := r.Context()
+	switch {
+	case ctx == context.Context(s):
+	case scope.Context(ctx) == s:
+		// Derived from the scope before the scope had its deadline.
+		return context.WithTimeout(ctx, h.timeout)
+	default:
+		s.Init(ctx)
+	}
+	return s, func() {}
+}
+
+func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
 	if err := h.admit(s, r); err != nil {
 		return err
 	}
@@ -128,14 +153,15 @@ func (h *handler) serve(s *scope.Scope, w http.ResponseWriter, r *http.Request) 
 	if err := h.read(r, body, call.In()); err != nil {
 		return err
 	}
-	ctx, err := h.precondition(s, r)
+	ctx, err = h.precondition(ctx, r)
 	if err != nil {
 		return err
 	}
-	if h.spec.Idempotent > 0 {
+	if h.spec.Idempotent > 0 && (!h.spec.KeyOptional || len(r.Header["Idempotency-Key"]) > 0) {
 		return h.serveOnce(ctx, s, w, r, call, body)
 	}
 	if err := call.Do(ctx); err != nil {
+		h.holdContract(err)
 		return err
 	}
 	return h.respond(w, r, call.Out())
@@ -161,14 +187,11 @@ func (h *handler) admit(s *scope.Scope, r *http.Request) error {
 }
 
 func list(permissions []access.Permission) string {
-	out := ""
+	names := make([]string, len(permissions))
 	for i, p := range permissions {
-		if i > 0 {
-			out += " and "
-		}
-		out += string(p)
+		names[i] = string(p)
 	}
-	return out
+	return strings.Join(names, " and ")
 }
 
 // internalError marks a failure of the derivation itself, so that its text

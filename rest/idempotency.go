@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"io"
 	"net/http"
@@ -26,7 +27,7 @@ type Attempt struct {
 	// Header holds the values of the Idempotency-Key field.
 	Header               []string
 	Principal, Operation string
-	// Fingerprint is a hash of the input: the same key with another
+	// Fingerprint is a keyed hash of the input: the same key with another
 	// fingerprint is a mistake of the caller.
 	Fingerprint [sha256.Size]byte
 	// TTL is how long the answer is kept, Lease how long the function may
@@ -67,7 +68,7 @@ func (h *handler) attempt(s *scope.Scope, r *http.Request, body []byte) Attempt 
 		TTL: h.spec.Idempotent, Lease: h.timeout + leaseMargin,
 		Encode: func(result any, err error) (Answer, bool) { return h.encodeResult(s, result, err) },
 	}
-	sum := sha256.New()
+	sum := hmac.New(sha256.New, h.cfg.FingerprintKey)
 	_, _ = io.WriteString(sum, r.URL.EscapedPath()+"?"+r.URL.RawQuery+"\x00") // a hash never fails
 	_, _ = sum.Write(body)
 	sum.Sum(a.Fingerprint[:0])
@@ -85,9 +86,6 @@ func (h *handler) encodeResult(s *scope.Scope, result any, err error) (Answer, b
 		coded, ok := fault.Of(err)
 		if !ok || coded.Status() >= http.StatusInternalServerError {
 			return Answer{}, false
-		}
-		if !h.declares(coded) {
-			h.undeclared(coded)
 		}
 		body, err := fault.ProblemOf(err, traceID(s)).MarshalJSON()
 		return Answer{Status: coded.Status(), ContentType: fault.MediaType, Body: body}, err == nil

@@ -90,9 +90,9 @@ func (h *handler) read(r *http.Request, body []byte, in any) error {
 	if len(unknown) == 0 {
 		return err
 	}
-	var broken fault.Violations
-	errors.As(err, &broken)
-	return append(broken, unknown...)
+	broken, _ := errors.AsType[fault.Violations](err)
+	all := append(broken, unknown...)
+	return all[:min(len(all), codec.MaxViolations)]
 }
 
 // noMembers is what an absent body stands for: a command whose members are
@@ -100,8 +100,7 @@ func (h *handler) read(r *http.Request, body []byte, in any) error {
 var noMembers = []byte("{}")
 
 func malformedBody(err error) error {
-	var syntax *codec.Syntax
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*codec.Syntax](err); ok {
 		return fault.ErrMalformed.Because("The body is not one valid JSON text: %s.", syntax.Error())
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
@@ -12,18 +13,26 @@ import (
 
 // precondition returns the context of the call, which carries If-Match where
 // the command cares.
-func (h *handler) precondition(s *scope.Scope, r *http.Request) (context.Context, error) {
+func (h *handler) precondition(ctx context.Context, r *http.Request) (context.Context, error) {
 	if h.spec.Match == op.NoMatch {
-		return s, nil
+		return ctx, nil
 	}
-	header := r.Header.Get("If-Match")
-	if header != "" {
-		return op.WithMatch(s, header), nil
+	if header := listed(r.Header["If-Match"]); header != "" {
+		return op.WithMatch(ctx, header), nil
 	}
 	if h.spec.Match == op.DemandMatch {
 		return nil, fault.ErrPrecondition.Because("Send If-Match with the ETag that you read, so that nobody's change is overwritten.")
 	}
-	return s, nil
+	return ctx, nil
+}
+
+// listed returns the lines of a list header as the one list that they are
+// (RFC 9110, section 5.3).
+func listed(lines []string) string {
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return strings.Join(lines, ", ")
 }
 
 // serveOnce runs an idempotent command: the stored answer if there is one,
@@ -36,7 +45,7 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 	if stored := run.Replay(); stored != nil {
 		return h.send(w, *stored)
 	}
-	answer, err := finish(ctx, run, call)
+	answer, err := h.finish(ctx, run, call)
 	if err != nil {
 		return err
 	}
@@ -45,7 +54,7 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 
 // finish runs the function and ends the run with what became of it. A panic
 // ends it too, so that a retry need not wait for the lease.
-func finish(ctx context.Context, run Run, call op.Call) (*Answer, error) {
+func (h *handler) finish(ctx context.Context, run Run, call op.Call) (*Answer, error) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -57,6 +66,8 @@ func finish(ctx context.Context, run Run, call op.Call) (*Answer, error) {
 	returned = true
 	if err == nil {
 		out = call.Out()
+	} else {
+		h.holdContract(err)
 	}
 	return run.End(ctx, out, err)
 }

@@ -2,7 +2,9 @@ package rest
 
 import (
 	"crypto/sha256"
+	"encoding"
 	"encoding/base64"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -77,14 +79,31 @@ func (h *handler) answer(buf []byte, out any) (Answer, error) {
 	a.ContentType, a.Body = jsonType, body
 	switch {
 	case h.spec.Tagged:
-		a.ETag = `"` + out.(op.Tagged).ETag() + `"`
+		tag := out.(op.Tagged).ETag()
+		if !validTag(tag) {
+			return Answer{}, h.internalError("tag the answer", errors.New("its ETag holds a quote, a space or a control character"))
+		}
+		a.ETag = `"` + tag + `"`
 	case h.spec.Cached:
 		a.ETag = hashTag(body)
 	}
 	if h.spec.Location != "" {
-		a.Location = h.place.of(reflect.ValueOf(out).Elem())
+		if a.Location, err = h.place.of(reflect.ValueOf(out).Elem()); err != nil {
+			return Answer{}, h.internalError("locate the answer", err)
+		}
 	}
 	return a, nil
+}
+
+// validTag reports whether a tag can stand between quotes (RFC 9110, section
+// 8.8.3). One that cannot would never match, or split the header.
+func validTag(tag string) bool {
+	for i := range len(tag) {
+		if c := tag[i]; c <= ' ' || c == '"' || c == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // hashTag makes an ETag from the content: enough of a hash that two answers
@@ -103,7 +122,7 @@ const maxPooled = 64 << 10
 
 func (h *handler) respond(w http.ResponseWriter, r *http.Request, out any) error {
 	if h.spec.Returns == op.FileBytes {
-		return h.sendFile(w, out.(*op.File))
+		return h.sendFile(w, r, out.(*op.File))
 	}
 	buf := buffers.Get().(*[]byte)
 	a, err := h.answer((*buf)[:0], out)
@@ -122,15 +141,28 @@ func (h *handler) respond(w http.ResponseWriter, r *http.Request, out any) error
 }
 
 func noneMatch(r *http.Request, etag string) bool {
-	header := r.Header.Get("If-None-Match")
+	header := listed(r.Header["If-None-Match"])
 	return header != "" && op.MatchesTag(header, strings.Trim(etag, `"`), true)
+}
+
+// setHeaders gives the answer the headers that the declaration settles, but
+// one. Vary is a list that others in front of us add to as well.
+func (h *handler) setHeaders(header http.Header, but string) {
+	for _, fixed := range h.headers {
+		if fixed.name == but {
+			continue
+		}
+		if earlier := header[fixed.name]; fixed.name == "Vary" && len(earlier) > 0 {
+			header[fixed.name] = append(earlier[:len(earlier):len(earlier)], fixed.value...)
+			continue
+		}
+		header[fixed.name] = fixed.value
+	}
 }
 
 func (h *handler) send(w http.ResponseWriter, a Answer) error {
 	header := w.Header()
-	for _, fixed := range h.headers {
-		header[fixed.name] = fixed.value
-	}
+	h.setHeaders(header, "")
 	if a.Replayed {
 		header["Idempotency-Replayed"] = replayed
 	}
@@ -166,14 +198,12 @@ const sniffed = 2048
 
 // sendFile streams a file. What fails after the first byte cannot be told to
 // the client but by cutting the connection, which the length gives away.
-func (h *handler) sendFile(w http.ResponseWriter, f *op.File) error {
+func (h *handler) sendFile(w http.ResponseWriter, r *http.Request, f *op.File) error {
 	if c, ok := f.Body.(io.Closer); ok {
 		defer func() { _ = c.Close() }() // it was only read
 	}
 	header := w.Header()
-	for _, fixed := range h.headers {
-		header[fixed.name] = fixed.value
-	}
+	h.setHeaders(header, "")
 	media := f.Type
 	if media == "" {
 		media = "application/octet-stream"
@@ -186,7 +216,7 @@ func (h *handler) sendFile(w http.ResponseWriter, f *op.File) error {
 		header["Content-Length"] = []string{strconv.FormatInt(f.Size, 10)}
 	}
 	w.WriteHeader(h.spec.Status)
-	if f.Body == nil {
+	if f.Body == nil || r.Method == http.MethodHead {
 		return nil
 	}
 	if _, err := io.Copy(w, f.Body); err != nil {
@@ -217,21 +247,35 @@ func compileLocation(s *op.Spec) (l location) {
 	}
 }
 
-func (l location) of(out reflect.Value) string {
+func (l location) of(out reflect.Value) (string, error) {
 	var b strings.Builder
 	for i, piece := range l.pieces {
 		b.WriteString(piece)
 		if i == len(l.fields) {
 			break
 		}
-		switch v := out.FieldByIndex(l.fields[i]); {
-		case v.Kind() == reflect.String:
-			b.WriteString(url.PathEscape(v.String()))
-		case v.CanInt():
-			b.WriteString(strconv.FormatInt(v.Int(), 10))
-		case v.CanUint():
-			b.WriteString(strconv.FormatUint(v.Uint(), 10))
+		name, err := nameIn(out.FieldByIndex(l.fields[i]))
+		if err != nil {
+			return "", err
 		}
+		b.WriteString(url.PathEscape(name))
 	}
-	return b.String()
+	return b.String(), nil
+}
+
+// nameIn returns the text of a field that names a thing; op.Check has seen to
+// it that the field has one.
+func nameIn(v reflect.Value) (string, error) {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v.Addr()); ok {
+		text, err := m.MarshalText()
+		return string(text), err
+	}
+	switch {
+	case v.CanInt():
+		return strconv.FormatInt(v.Int(), 10), nil
+	case v.CanUint():
+		return strconv.FormatUint(v.Uint(), 10), nil
+	default:
+		return v.String(), nil
+	}
 }

@@ -1,0 +1,383 @@
+package ashlar_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/rule"
+)
+
+// TestMain lets the test binary be an app: the tests of the command line run
+// it as a child, the way a user runs a program.
+func TestMain(m *testing.M) {
+	switch os.Getenv("ASHLAR_TEST_APP") {
+	case "":
+		os.Exit(m.Run())
+	case "good":
+		ashlar.Main(func(ctx context.Context) error { return run(ctx, greetings()) })
+	case "mistaken":
+		ashlar.Main(func(ctx context.Context) error { return run(ctx, mistaken()) })
+	}
+}
+
+func run(ctx context.Context, m ashlar.Module) error {
+	cfg, err := config.Load[ashlar.Config](os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	app, err := ashlar.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer app.Close()
+	app.Grant("clerk", "greetings:read")
+	app.GrantAll("admin")
+	app.Mount(ashlar.SignIn(app))
+	app.Mount(m)
+	return app.Run(ctx)
+}
+
+type name struct {
+	Name string `json:"name"`
+}
+
+type greeting struct {
+	Text string `json:"text"`
+}
+
+func greet(_ context.Context, in name) (greeting, error) {
+	if in.Name == "panic" {
+		panic("boom")
+	}
+	return greeting{"Hello " + in.Name}, nil
+}
+
+func greetings() ashlar.Module {
+	return ashlar.Module{
+		Name: "greetings",
+		Operations: []op.Operation{
+			op.Query("greetings.public", "GET /hello/{name}", greet, op.Public()),
+			op.Query("greetings.private", "GET /private/{name}", greet, op.Allow("greetings:read")),
+		},
+		Migrations: fstest.MapFS{"1_seen.sql": {Data: []byte("-- +goose Up\nCREATE TABLE seen (name TEXT);\n-- +goose Down\nDROP TABLE seen;\n")}},
+		Tasks: []ashlar.Task{{Name: "greetings.fail", Run: func(context.Context) error {
+			return errors.New("this task fails")
+		}}},
+		Demo: func(context.Context) (string, error) { return "a note of the demo", nil },
+	}
+}
+
+type unlucky struct {
+	N int `json:"n"`
+}
+
+func (u *unlucky) Rules(r *rule.Set) { rule.Number(r, &u.N).Min(u.N) }
+
+func mistaken() ashlar.Module {
+	return ashlar.Module{
+		Name: "mistaken",
+		Operations: []op.Operation{
+			op.Query("m.open", "GET /open", greet),
+			op.Query("m.path", "GET /path/{nobody}/{name}", greet, op.Public()),
+			op.Query("m.rule", "GET /rule", func(context.Context, unlucky) (greeting, error) { return greeting{}, nil }, op.Public()),
+			op.Query("m.twice", "GET /a/{name}", greet, op.Public()),
+			op.Query("m.twice", "GET /b/{name}", greet, op.Public()),
+		},
+	}
+}
+
+// app prepares a command of the child app with an environment of its own.
+func app(t *testing.T, which string, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append([]string{"ASHLAR_TEST_APP=" + which, "ASHLAR_DATA_DIR=" + filepath.Join(cmd.Dir, "data"), "HOME=" + cmd.Dir}, env...)
+	return cmd
+}
+
+// output runs a command to its end.
+func output(t *testing.T, cmd *exec.Cmd) (out string, code int) {
+	t.Helper()
+	text, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		which string
+		env   []string
+		args  []string
+		code  int
+		want  []string
+		never []string
+	}{
+		"help lists the commands":         {args: []string{"--help"}, want: []string{"serve", "migrate up", "ops", "openapi", "user add", "keys new"}},
+		"a typing error gets the nearest": {args: []string{"migrat"}, code: 2, want: []string{`did you mean "migrate"`, "--help"}},
+		"an unknown flag":                 {args: []string{"serve", "--prot"}, code: 2, want: []string{"unknown flag --prot"}},
+		"a command that needs another":    {args: []string{"migrate"}, code: 2, want: []string{"up", "down", "status"}},
+		"operations as a table":           {args: []string{"ops"}, want: []string{"greetings.private", "GET /private/{name}", "greetings:read", "admin clerk", "auth.login", "credentials_wrong"}},
+		"the document":                    {args: []string{"openapi"}, want: []string{`"openapi": "3.1`, "/hello/{name}"}},
+		"the document as YAML":            {args: []string{"openapi", "--yaml"}, want: []string{"openapi: ", "/hello/{name}:"}},
+		"the settings":                    {args: []string{"config"}, want: []string{"ASHLAR_ADDR", "DATABASE_URL"}},
+		"a key":                           {args: []string{"keys", "new"}, env: []string{"ASHLAR_ENV=production"}},
+		"no migration yet":                {args: []string{"migrate", "status"}, want: []string{"1_seen.sql", "pending"}},
+		"migrations":                      {args: []string{"migrate", "up"}, want: []string{"greetings 1_seen.sql"}},
+		"nothing to take back":            {args: []string{"migrate", "down"}, want: []string{"Nothing to do"}},
+		"an unknown role":                 {args: []string{"user", "add", "--email=a@b.test", "--role=king"}, code: 1, want: []string{`no role "king"`, "admin, clerk"}},
+		"settings that are wrong, all of them": {
+			env: []string{"ASHLAR_DRAIN_TIMEOUT=soon", "ASHLAR_ENV=prod", "PORT=http"}, code: 1,
+			want: []string{"ASHLAR_DRAIN_TIMEOUT", "ASHLAR_ENV", "PORT", "production"},
+		},
+		"a setting that does not exist":     {env: []string{"ASHLAR_ADR=:1"}, code: 1, want: []string{"ASHLAR_ADR", "ASHLAR_ADDR"}},
+		"production without its secret":     {env: []string{"ASHLAR_ENV=production"}, code: 1, want: []string{"ASHLAR_SIGNING_KEYS", "keys new"}},
+		"production with half a secret":     {env: []string{"ASHLAR_ENV=production", "ASHLAR_SIGNING_KEYS=hunter2"}, code: 1, want: []string{"ASHLAR_SIGNING_KEYS"}, never: []string{"hunter2"}},
+		"development in sight of the world": {env: []string{"ASHLAR_ADDR=0.0.0.0:0"}, code: 1, want: []string{"loopback", "ASHLAR_ENV=production"}},
+		"a database of another kind":        {env: []string{"DATABASE_URL=mysql://u:secret@h/d"}, code: 1, want: []string{"DATABASE_URL", "sqlite:PATH"}, never: []string{"secret"}},
+		"an address that cannot be had":     {env: []string{"ASHLAR_ADDR=127.0.0.1:99999", "ASHLAR_ADMIN_ADDR=127.0.0.1:0"}, code: 1, want: []string{"ASHLAR_ADDR", "99999"}},
+		"migrations left to an operator":    {env: []string{"ASHLAR_MIGRATE=manual"}, code: 1, want: []string{"pending", "migrate up"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			which := c.which
+			if which == "" {
+				which = "good"
+			}
+			out, code := output(t, app(t, which, c.env, c.args...))
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is missing", want)
+				}
+			}
+			for _, never := range c.never {
+				if strings.Contains(out, never) {
+					t.Errorf("%q is shown", never)
+				}
+			}
+			if t.Failed() {
+				t.Log(out)
+			}
+		})
+	}
+}
+
+func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	out, code := output(t, app(t, "mistaken", nil))
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	for operation, want := range map[string]string{
+		"m.open":  "does not say who may call it",
+		"m.path":  "{nobody}",
+		"m.rule":  "depends on a value",
+		"m.twice": "already taken",
+	} {
+		line := regexp.MustCompile(`(?m)^.*ashlar_test\.go:\d+: ` + operation + `: .*` + regexp.QuoteMeta(want))
+		if !line.MatchString(out) {
+			t.Errorf("%s: no line with its place and %q", operation, want)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+func TestDatabaseThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	cmd := app(t, "good", nil)
+	file := filepath.Join(cmd.Dir, "not-a-database")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("text"), 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(cmd.Env, "DATABASE_URL=sqlite:"+file)
+	out, code := output(t, cmd)
+	if code != 1 || !strings.Contains(out, file) || !strings.Contains(out, "DATABASE_URL") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+func TestUserAdd(t *testing.T) {
+	t.Parallel()
+	add := func(dir, email, password string) (string, int) {
+		cmd := app(t, "good", nil, "user", "add", "--email="+email, "--role=clerk")
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Env, "ASHLAR_DATA_DIR="+dir)
+		cmd.Stdin = strings.NewReader(password + "\n")
+		return output(t, cmd)
+	}
+	dir := t.TempDir()
+	if out, code := add(dir, "Ann@B.test", "square-and-true"); code != 0 || !strings.Contains(out, "ann@b.test (clerk)") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if out, code := add(dir, "ann@b.test", "square-and-true"); code != 1 || !strings.Contains(out, "already") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if out, code := add(dir, "bob", "short"); code != 1 || !strings.Contains(out, "email") || !strings.Contains(out, "password") || strings.Contains(out, "short\n") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	cmd := app(t, "good", []string{"ASHLAR_DATA_DIR=" + dir}, "user", "list")
+	if out, code := output(t, cmd); code != 0 || strings.Count(out, "usr_") != 1 {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// serving starts an app and waits until it says where it serves.
+type serving struct {
+	cmd           *exec.Cmd
+	public, admin string
+	out           *bytes.Buffer
+	done          chan error
+}
+
+func start(t *testing.T, env ...string) *serving {
+	t.Helper()
+	s := &serving{out: &bytes.Buffer{}, done: make(chan error, 1)}
+	s.cmd = app(t, "good", append([]string{"ASHLAR_ADDR=127.0.0.1:0", "ASHLAR_ADMIN_ADDR=127.0.0.1:0"}, env...))
+	pipe, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 100)
+	go func() {
+		d := json.NewDecoder(io.TeeReader(pipe, s.out))
+		for {
+			var line struct{ Msg, Addr, Admin_Addr string } //nolint:revive // the log's own names
+			if err := d.Decode(&line); err != nil {
+				break
+			}
+			if line.Msg == "serving" {
+				lines <- line.Addr
+				lines <- line.Admin_Addr
+				break
+			}
+		}
+		_, _ = io.Copy(s.out, pipe)
+		s.done <- s.cmd.Wait()
+	}()
+	select {
+	case addr := <-lines:
+		s.public, s.admin = "http://"+addr, "http://"+<-lines
+	case err := <-s.done:
+		t.Fatalf("the app ended: %v\n%s", err, s.out)
+	case <-time.After(20 * time.Second):
+		_ = s.cmd.Process.Kill()
+		t.Fatal("the app did not start")
+	}
+	return s
+}
+
+func (s *serving) stop(t *testing.T) string {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-s.done:
+		if err != nil {
+			t.Errorf("the app ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		_ = s.cmd.Process.Kill()
+		t.Fatal("the app did not end")
+	}
+	return s.out.String()
+}
+
+func fetch(t *testing.T, url string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestServe(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for url, want := range map[string]int{
+		s.public + "/hello/you":          200,
+		s.public + "/private/you":        401,
+		s.public + "/hello/panic":        500,
+		s.public + "/nowhere":            404,
+		s.public + "/hello//you":         404,
+		s.public + "/openapi.json":       200,
+		s.public + "/openapi.yaml":       200,
+		s.public + "/docs":               200,
+		s.public + "/problems/not-found": 200,
+		s.public + "/problems/no-such":   404,
+		s.public + "/metrics":            404,
+		s.public + "/readyz":             404,
+		s.admin + "/livez":               200,
+		s.admin + "/readyz":              200,
+		s.admin + "/startupz":            200,
+		s.admin + "/metrics":             200,
+	} {
+		if got, body := fetch(t, url); got != want {
+			t.Errorf("%s answers %d, want %d: %.200s", url, got, want, body)
+		}
+	}
+	out := s.stop(t)
+	for _, want := range []string{"a note of the demo", "API docs", `"task":"greetings.fail"`, `"code":"internal"`, `"msg":"stopped"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in:\n%s", want, out)
+		}
+	}
+}
+
+func TestProductionShowsNothingUnasked(t *testing.T) {
+	t.Parallel()
+	key, _ := output(t, app(t, "good", nil, "keys", "new"))
+	s := start(t, "ASHLAR_ENV=production", "ASHLAR_SIGNING_KEYS="+strings.TrimSpace(key))
+	for _, path := range []string{"/openapi.json", "/docs"} {
+		if got, _ := fetch(t, s.public+path); got != 404 {
+			t.Errorf("%s answers %d", path, got)
+		}
+	}
+	out := s.stop(t)
+	if strings.Contains(out, "demo") {
+		t.Errorf("demo data in production:\n%s", out)
+	}
+	for line := range strings.Lines(out) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a line of the log is not JSON: %s", line)
+		}
+	}
+}
