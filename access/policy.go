@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,7 +47,7 @@ func (p *Policy) Register(permissions ...Permission) (Set, error) {
 	}
 	for _, name := range permissions {
 		if name == "" {
-			return Set{}, fmt.Errorf("access: a permission has no name")
+			return Set{}, errors.New("access: a permission has no name")
 		}
 		bit, known := p.bits[name]
 		if !known {

@@ -64,11 +64,13 @@ func (e *Error) Because(detail string) *Error {
 	return &c
 }
 
-// With returns a copy of e with one more extension member. The names that
-// RFC 9457 and [Problem] define are refused by [Problem.MarshalJSON].
+// With returns a copy of e with one more extension member, in place of one of
+// the same name. The names that RFC 9457 and [Problem] define are refused by
+// [Problem.MarshalJSON].
 func (e *Error) With(name string, value any) *Error {
 	c := *e
-	c.members = append(slices.Clip(e.members), Member{name, value})
+	c.members = slices.DeleteFunc(slices.Clone(e.members), func(m Member) bool { return m.Name == name })
+	c.members = append(c.members, Member{name, value})
 	return &c
 }
 
@@ -86,11 +88,7 @@ func Of(err error) (Coded, bool) {
 	if err == nil {
 		return nil, false
 	}
-	if c, ok := err.(Coded); ok {
-		return c, true
-	}
-	var c Coded
-	if errors.As(err, &c) {
+	if c, ok := errors.AsType[Coded](err); ok {
 		return c, true
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -121,7 +121,6 @@ const (
 	ErrUnavailable     Unavailable     = "unavailable"
 	ErrTimeout         Timeout         = "deadline_exceeded"
 
-	// Faults of idempotency keys.
 	ErrKeyMissing   Malformed = "idempotency_key_missing"
 	ErrKeyMalformed Malformed = "idempotency_key_malformed"
 	ErrKeyReused    Invalid   = "idempotency_key_reused"

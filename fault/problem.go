@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,7 +33,9 @@ type Problem struct {
 }
 
 // ProblemOf returns the document for err. An error that carries no fault
-// becomes [ErrInternal], and nothing of its text is kept.
+// becomes [ErrInternal], and nothing of its text is kept. Of a cause, only the
+// [Violations] are kept, and only under a code of the kind [Invalid]: those
+// of a call that the service itself made say nothing to its caller.
 func ProblemOf(err error, traceID string) Problem {
 	coded, ok := Of(err)
 	if !ok {
@@ -41,10 +44,9 @@ func ProblemOf(err error, traceID string) Problem {
 	p := Problem{Status: coded.Status(), Code: coded.Code(), TraceID: traceID}
 	switch c := coded.(type) {
 	case *Error:
-		p.Detail, p.Members = c.detail, c.members
-		var v Violations
-		if errors.As(c.cause, &v) {
-			p.Errors = v
+		p.Detail, p.Members = c.detail, slices.Clip(c.members)
+		if p.Status == ErrInvalid.Status() {
+			p.Errors, _ = errors.AsType[Violations](c.cause)
 		}
 	case Violations:
 		p.Errors = c
@@ -77,16 +79,19 @@ func Slug(code string) string { return strings.ReplaceAll(code, "_", "-") }
 // Title returns the code as words: the summary of the problem type, the same
 // for every occurrence.
 func (p Problem) Title() string {
-	s := strings.ReplaceAll(p.Code, "_", " ")
-	if s == "" {
+	if p.Code == "" {
 		return http.StatusText(p.Status)
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	s := []byte(strings.ReplaceAll(p.Code, "_", " "))
+	if 'a' <= s[0] && s[0] <= 'z' {
+		s[0] -= 'a' - 'A'
+	}
+	return string(s)
 }
 
 // MarshalJSON writes the document's members in a fixed order. It fails if an
-// extension member takes a name that the document defines itself, or if the
-// member's value cannot be encoded.
+// extension member takes a name that the document or another member has, or
+// if its value cannot be encoded.
 func (p Problem) MarshalJSON() ([]byte, error) {
 	b := make([]byte, 0, 256)
 	b = appendMember(b, "type", p.Type())
@@ -107,9 +112,12 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 		}
 		b = append(append(b, `,"errors":`...), list...)
 	}
-	for _, m := range p.Members {
+	for i, m := range p.Members {
 		if reserved(m.Name) {
 			return nil, fmt.Errorf("fault: member %q of %s is reserved", m.Name, p.Code)
+		}
+		if slices.ContainsFunc(p.Members[:i], func(o Member) bool { return o.Name == m.Name }) {
+			return nil, fmt.Errorf("fault: member %q of %s is given twice", m.Name, p.Code)
 		}
 		v, err := json.Marshal(m.Value)
 		if err != nil {
