@@ -39,9 +39,9 @@ func (c *counting) ByEmail(ctx context.Context, email string) (auth.Account, err
 	return c.Memory.ByEmail(ctx, email)
 }
 
-func open(t *testing.T, change ...func(*auth.PasswordConfig)) desk {
+func open(t *testing.T) desk {
 	t.Helper()
-	d := desk{store: &counting{Memory: auth.NewMemory()}, passwords: passwords(t, change...), tokens: tokens(t, auth.GenerateKey(), newClock())}
+	d := desk{store: &counting{Memory: auth.NewMemory()}, passwords: passwords(), tokens: tokens(t, auth.GenerateKey(), newClock())}
 	d.Accounts = d.with(d.passwords)
 	return d
 }
@@ -126,7 +126,7 @@ func TestSignInRenewsAnOldHash(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	a := create(t, d)
-	stronger := passwords(t, func(c *auth.PasswordConfig) { c.Passes = 2 })
+	stronger := passwords(func(c *auth.PasswordConfig) { c.Passes = 2 })
 	for round, want := range []uint64{2, 3} { // verify and renew, then verify
 		if _, err := d.with(stronger).SignIn(t.Context(), auth.Credentials{Email: a.Email, Password: shop.Password}); err != nil {
 			t.Fatal(err)

@@ -2,13 +2,16 @@ package auth
 
 import "testing"
 
+// CheapPasswords are too weak for NewPasswords: a test that does not measure
+// need not wait for them.
+func CheapPasswords(c PasswordConfig) *Passwords {
+	return newPasswords(params{memory: 64, passes: max(1, c.Passes), lanes: 1}, c)
+}
+
 // Occupied returns a Passwords whose only slot is taken until release.
 func Occupied(t *testing.T, queue int) (p *Passwords, release func()) {
 	t.Helper()
-	p, err := NewPasswords(PasswordConfig{Memory: 8 << 10, Passes: 1, Concurrent: 1, Queue: queue})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p = CheapPasswords(PasswordConfig{Concurrent: 1, Queue: queue})
 	p.present.Add(1)
 	p.slots <- struct{}{}
 	return p, func() { p.present.Add(-1); <-p.slots }

@@ -67,6 +67,10 @@ func NewPasswords(c PasswordConfig) (*Passwords, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
+	return newPasswords(p, c), nil
+}
+
+func newPasswords(p params, c PasswordConfig) *Passwords {
 	if c.Concurrent <= 0 {
 		c.Concurrent = max(1, runtime.GOMAXPROCS(0)/2)
 	}
@@ -85,7 +89,7 @@ func NewPasswords(c PasswordConfig) (*Passwords, error) {
 		nobody: phc{p, salt, digest}.String(),
 		slots:  make(chan struct{}, c.Concurrent),
 		most:   int64(c.Concurrent) + int64(c.Queue),
-	}, nil
+	}
 }
 
 // Check refuses a new password that is too short, too long, or among those

@@ -14,18 +14,13 @@ import (
 	"github.com/ashlar-go/ashlar/fault"
 )
 
-// passwords are as cheap as they may be, for tests that do not measure.
-func passwords(t testing.TB, change ...func(*auth.PasswordConfig)) *auth.Passwords {
-	t.Helper()
-	c := auth.PasswordConfig{Memory: 8 << 10, Passes: 1, Concurrent: 2, Queue: 1000}
+// passwords are cheap; a test that shares them with others needs a queue.
+func passwords(change ...func(*auth.PasswordConfig)) *auth.Passwords {
+	c := auth.PasswordConfig{Concurrent: 2, Queue: 1000}
 	for _, f := range change {
 		f(&c)
 	}
-	p, err := auth.NewPasswords(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return auth.CheapPasswords(c)
 }
 
 func hash(t testing.TB, p *auth.Passwords, password string) string {
@@ -39,7 +34,7 @@ func hash(t testing.TB, p *auth.Passwords, password string) string {
 
 func TestPasswordRoundTrip(t *testing.T) {
 	t.Parallel()
-	p := passwords(t)
+	p := passwords()
 	long := strings.Repeat("x1", 40)
 	for _, password := range []string{"square-and-true", "pässwörter 🎉", long + "a", strings.Repeat("é", auth.MaxPassword-1) + "z"} {
 		h := hash(t, p, password)
@@ -54,7 +49,7 @@ func TestPasswordRoundTrip(t *testing.T) {
 		if again := hash(t, p, password); again == h {
 			t.Error("equal passwords have equal hashes")
 		}
-		if !strings.HasPrefix(h, "$argon2id$v=19$m=8192,t=1,p=1$") {
+		if !strings.HasPrefix(h, "$argon2id$v=19$m=64,t=1,p=1$") {
 			t.Errorf("parameters are not in %s", h[:30])
 		}
 	}
@@ -65,7 +60,7 @@ func TestPasswordRoundTrip(t *testing.T) {
 
 func TestPasswordOfOtherParametersIsHashedAnew(t *testing.T) {
 	t.Parallel()
-	old, now := passwords(t), passwords(t, func(c *auth.PasswordConfig) { c.Passes = 2 })
+	old, now := passwords(), passwords(func(c *auth.PasswordConfig) { c.Passes = 2 })
 	h := hash(t, old, "square-and-true")
 	if ok, rehash, err := now.Verify(t.Context(), h, "square-and-true"); !ok || !rehash || err != nil {
 		t.Errorf("the right password: %t, %t, %v", ok, rehash, err)
@@ -77,7 +72,7 @@ func TestPasswordOfOtherParametersIsHashedAnew(t *testing.T) {
 
 func TestPasswordFromBcrypt(t *testing.T) {
 	t.Parallel()
-	p := passwords(t)
+	p := passwords()
 	h, err := bcrypt.GenerateFromPassword([]byte("square-and-true"), 12)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +94,7 @@ func TestPasswordFromBcrypt(t *testing.T) {
 
 func TestAbsurdHashesAreRefusedWithoutWork(t *testing.T) {
 	t.Parallel()
-	p := passwords(t)
+	p := passwords()
 	const salt, digest = "c29tZXNhbHRzb21lc2FsdA", "RdescudvJCsgt3ub+b2gcQGDQBbiTvXgXQFmTBRSyDQ"
 	for name, h := range map[string]string{
 		"nothing":             "",
@@ -140,14 +135,14 @@ func TestAForeignHashIsRead(t *testing.T) {
 	t.Parallel()
 	// From the test vectors of the reference implementation.
 	const h = "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc"
-	if ok, rehash, err := passwords(t).Verify(t.Context(), h, "password"); !ok || !rehash || err != nil {
+	if ok, rehash, err := passwords().Verify(t.Context(), h, "password"); !ok || !rehash || err != nil {
 		t.Errorf("%t, %t, %v", ok, rehash, err)
 	}
 }
 
 func TestNewPasswordRules(t *testing.T) {
 	t.Parallel()
-	p := passwords(t)
+	p := passwords()
 	for password, code := range map[string]string{
 		"":                                     "too_short",
 		"short12":                              "too_short",
@@ -207,7 +202,7 @@ func TestBeyondTheQueueIsTurnedAwayAtOnce(t *testing.T) {
 
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	p := passwords(t)
+	p := passwords()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := p.VerifyNone(ctx, "square-and-true"); !errors.Is(err, context.Canceled) || p.Hashes() != 0 {
