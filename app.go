@@ -155,6 +155,12 @@ func (a *App) Mount(m Module) {
 		a.note(errors.New("a module has no name"))
 	}
 	op.Explain(m.Operations, m.Docs)
+	for _, o := range m.Operations {
+		if s := o.Spec(); s != nil {
+			_, err := a.Policy.Register(s.Permissions...)
+			a.note(err)
+		}
+	}
 	a.modules = append(a.modules, m)
 	a.operations = append(a.operations, m.Operations...)
 }

@@ -74,6 +74,7 @@ func greetings() ashlar.Module {
 		Operations: []op.Operation{
 			op.Query("greetings.public", "GET /hello/{name}", greet, op.Public()),
 			op.Query("greetings.private", "GET /private/{name}", greet, op.Allow("greetings:read")),
+			op.Query("greetings.locked", "GET /locked/{name}", greet, op.Allow("greetings:lock")),
 		},
 		Migrations: fstest.MapFS{"1_seen.sql": {Data: []byte("-- +goose Up\nCREATE TABLE seen (name TEXT);\n-- +goose Down\nDROP TABLE seen;\n")}},
 		Tasks: []ashlar.Task{{Name: "greetings.fail", Run: func(context.Context) error {
@@ -132,19 +133,20 @@ func TestCommandLine(t *testing.T) {
 		want  []string
 		never []string
 	}{
-		"help lists the commands":         {args: []string{"--help"}, want: []string{"serve", "migrate up", "ops", "openapi", "user add", "keys new"}},
-		"a typing error gets the nearest": {args: []string{"migrat"}, code: 2, want: []string{`did you mean "migrate"`, "--help"}},
-		"an unknown flag":                 {args: []string{"serve", "--prot"}, code: 2, want: []string{"unknown flag --prot"}},
-		"a command that needs another":    {args: []string{"migrate"}, code: 2, want: []string{"up", "down", "status"}},
-		"operations as a table":           {args: []string{"ops"}, want: []string{"greetings.private", "GET /private/{name}", "greetings:read", "admin clerk", "auth.login", "credentials_wrong"}},
-		"the document":                    {args: []string{"openapi"}, want: []string{`"openapi": "3.1`, "/hello/{name}"}},
-		"the document as YAML":            {args: []string{"openapi", "--yaml"}, want: []string{"openapi: ", "/hello/{name}:"}},
-		"the settings":                    {args: []string{"config"}, want: []string{"ASHLAR_ADDR", "DATABASE_URL"}},
-		"a key":                           {args: []string{"keys", "new"}, env: []string{"ASHLAR_ENV=production"}},
-		"no migration yet":                {args: []string{"migrate", "status"}, want: []string{"1_seen.sql", "pending"}},
-		"migrations":                      {args: []string{"migrate", "up"}, want: []string{"greetings 1_seen.sql"}},
-		"nothing to take back":            {args: []string{"migrate", "down"}, want: []string{"Nothing to do"}},
-		"an unknown role":                 {args: []string{"user", "add", "--email=a@b.test", "--role=king"}, code: 1, want: []string{`no role "king"`, "admin, clerk"}},
+		"help lists the commands":               {args: []string{"--help"}, want: []string{"serve", "migrate up", "ops", "openapi", "user add", "keys new"}},
+		"a typing error gets the nearest":       {args: []string{"migrat"}, code: 2, want: []string{`did you mean "migrate"`, "--help"}},
+		"an unknown flag":                       {args: []string{"serve", "--prot"}, code: 2, want: []string{"unknown flag --prot"}},
+		"a command that needs another":          {args: []string{"migrate"}, code: 2, want: []string{"up", "down", "status"}},
+		"operations as a table":                 {args: []string{"ops"}, want: []string{"greetings.private", "GET /private/{name}", "greetings:read", "admin clerk", "auth.login", "credentials_wrong"}},
+		"a permission that no role was granted": {args: []string{"ops"}, want: []string{"GET /locked/{name}   greetings:lock  admin  "}},
+		"the document":                          {args: []string{"openapi"}, want: []string{`"openapi": "3.1`, "/hello/{name}"}},
+		"the document as YAML":                  {args: []string{"openapi", "--yaml"}, want: []string{"openapi: ", "/hello/{name}:"}},
+		"the settings":                          {args: []string{"config"}, want: []string{"ASHLAR_ADDR", "DATABASE_URL"}},
+		"a key":                                 {args: []string{"keys", "new"}, env: []string{"ASHLAR_ENV=production"}},
+		"no migration yet":                      {args: []string{"migrate", "status"}, want: []string{"1_seen.sql", "pending"}},
+		"migrations":                            {args: []string{"migrate", "up"}, want: []string{"greetings 1_seen.sql"}},
+		"nothing to take back":                  {args: []string{"migrate", "down"}, want: []string{"Nothing to do"}},
+		"an unknown role":                       {args: []string{"user", "add", "--email=a@b.test", "--role=king"}, code: 1, want: []string{`no role "king"`, "admin, clerk"}},
 		"settings that are wrong, all of them": {
 			env: []string{"ASHLAR_DRAIN_TIMEOUT=soon", "ASHLAR_ENV=prod", "PORT=http"}, code: 1,
 			want: []string{"ASHLAR_DRAIN_TIMEOUT", "ASHLAR_ENV", "PORT", "production"},

@@ -45,7 +45,10 @@ func (a *App) rolesOf(s *op.Spec) []string {
 		return []string{"-"}
 	}
 	var roles []string
-	needs := a.Policy.Set(s.Permissions...)
+	needs, err := a.Policy.Register(s.Permissions...)
+	if err != nil {
+		return []string{err.Error()}
+	}
 	for _, role := range a.Policy.Roles() {
 		if a.Policy.Role(role).Has(needs) {
 			roles = append(roles, role)

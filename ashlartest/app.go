@@ -79,7 +79,7 @@ func (a *App) Log() string { return a.log.String() }
 // As returns a client for a principal of an account with just these
 // permissions. Its ID is the account's.
 func (a *App) As(account string, permissions ...access.Permission) *Client {
-	a.handler() // permissions get their bits when operations are compiled
+	a.handler()
 	return &Client{app: a, who: a.Policy.Holder(account, account, permissions...)}
 }
 
