@@ -23,7 +23,7 @@ type planKey struct {
 }
 
 // maxPlans bounds the memory of a program that does generate its statements.
-const maxPlans = 2048
+const maxPlans = 1024
 
 func (p *plans) find(typ reflect.Type, sql string, columns []string) (*row.Plan, error) {
 	key := planKey{typ, sql}

@@ -2,10 +2,12 @@ package sqlite_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
@@ -203,4 +205,37 @@ func concurrent(b *testing.B, cfg sqlite.Config) {
 	s := d.Stats()
 	b.ReportMetric(float64(s.Transactions)/float64(s.Commits), "tx/commit")
 	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "tx/s")
+}
+
+// BenchmarkOpen is the cold start: a new file, five migrations, the first row.
+func BenchmarkOpen(b *testing.B) {
+	m := db.Migrations{Name: "shop", FS: fstest.MapFS{}}
+	for i := range 5 {
+		m.FS.(fstest.MapFS)[fmt.Sprintf("%03d_step.sql", i+1)] = &fstest.MapFile{Data: fmt.Appendf(nil,
+			"-- +goose Up\nCREATE TABLE t%d (id BIGINT PRIMARY KEY, body TEXT NOT NULL);\nCREATE INDEX i%d ON t%d (body);\n", i, i, i)}
+	}
+	for name, path := range map[string]func(int) string{
+		"file":   func(i int) string { return filepath.Join(b.TempDir(), fmt.Sprint(i)) },
+		"memory": func(int) string { return ":memory:" },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			cpu(b)
+			for i := range b.N {
+				d, err := sqlite.Open(b.Context(), sqlite.Config{Path: path(i)})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := db.Up(b.Context(), d, m); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := db.All[string](b.Context(), d, `SELECT body FROM t4`); err != nil {
+					b.Fatal(err)
+				}
+				if err := d.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -41,25 +41,26 @@ func (c *conn) bind(s *stmt, args []any) error {
 }
 
 // measure answers an argument in a form that set knows and how many bytes of
-// text it needs. Usual types pass as they are, which allocates nothing.
+// text it needs. Usual types pass as they are, in the interface they came in:
+// that allocates nothing.
 func measure(arg any) (any, int, error) {
 	switch v := arg.(type) {
 	case nil, int64, int, int32, bool:
-		return v, 0, nil
+		return arg, 0, nil
 	case string:
-		return v, len(v), nil
+		return arg, len(v), nil // v would be boxed anew
 	case []byte:
-		return v, len(v), nil
+		return arg, len(v), nil
 	case float64:
 		if math.IsNaN(v) {
 			return nil, 0, errors.New("NaN is NULL to SQLite")
 		}
-		return v, 0, nil
+		return arg, 0, nil
 	case time.Time:
 		if y := v.UTC().Year(); y < 0 || y > 9999 {
 			return nil, 0, fmt.Errorf("year %d does not fit four digits", y)
 		}
-		return v, len(timeLayout), nil
+		return arg, len(timeLayout), nil
 	case driver.Valuer, json.RawMessage:
 	default:
 		if rv := reflect.ValueOf(arg); rv.Kind() == reflect.String {

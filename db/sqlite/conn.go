@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/sqlite/internal/native"
@@ -36,19 +37,19 @@ type stmt struct {
 const maxStatements = 512
 
 // open connects to file and applies the settings, each a statement.
-func open(file, vfs string, cfg Config, readOnly bool, settings ...string) (*conn, error) {
-	n, err := native.Open(file, vfs, false)
+func open(file, vfs string, wait time.Duration, settings ...string) (*conn, error) {
+	n, err := native.Open(file, vfs)
 	if err != nil {
 		return nil, err
 	}
-	n.BusyWait = cfg.Wait
+	n.BusyWait = wait
 	for _, s := range settings {
 		if err := n.Run(s); err != nil {
 			_ = n.Close()
 			return nil, err
 		}
 	}
-	if !readOnly && n.ReadOnly() {
+	if n.ReadOnly() {
 		_ = n.Close()
 		return nil, &native.Error{Code: native.ReadOnly, Msg: "the file or its directory is read-only"}
 	}

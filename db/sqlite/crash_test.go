@@ -21,7 +21,7 @@ import (
 func TestKilledProcessLosesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "crash.db")
-	const perRound = 1500
+	const perRound = 700
 	acknowledged := make(map[int]bool)
 	for round := range 3 {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildOfTheCrash$", "-test.count=1")

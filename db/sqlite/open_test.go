@@ -109,7 +109,7 @@ func TestAnotherProcessHoldsTheFile(t *testing.T) {
 func TestOpenOfAFileHeldForOneProcess(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "t.db")
-	alone, err := native.Open(path, "", false)
+	alone, err := native.Open(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}

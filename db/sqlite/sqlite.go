@@ -106,7 +106,7 @@ func openAdapter(ctx context.Context, cfg Config) (*adapter, error) {
 			return nil, err
 		}
 	}
-	writing, err := open(file, vfs, cfg, false,
+	writing, err := open(file, vfs, cfg.Wait,
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = FULL",
 		"PRAGMA foreign_keys = ON",
@@ -121,7 +121,7 @@ func openAdapter(ctx context.Context, cfg Config) (*adapter, error) {
 		return nil, explain(err, cfg.Path, cfg.Wait)
 	}
 	reading := func() (*conn, error) {
-		c, err := open(file, vfs, cfg, true,
+		c, err := open(file, vfs, cfg.Wait,
 			"PRAGMA query_only = ON",
 			"PRAGMA trusted_schema = OFF",
 			"PRAGMA temp_store = MEMORY",

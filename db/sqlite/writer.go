@@ -51,11 +51,18 @@ type batch struct {
 	err     error
 }
 
-// A waiter is one place in the queue.
+// A waiter is one place in the queue. It is used again when its turn is over.
 type waiter struct {
 	ready chan struct{} // gets the token, once
+	timer *time.Timer
 	next  *waiter
 }
+
+var waiters = sync.Pool{New: func() any {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return &waiter{ready: make(chan struct{}, 1), timer: timer}
+}}
 
 // transact is one transaction, from the wait for the token to the durable
 // commit. Its name on a goroutine's stack tells a nested call.
@@ -223,7 +230,7 @@ func (w *writer) acquire(ctx context.Context, last bool) error {
 		w.mu.Unlock()
 		return nil
 	}
-	me := &waiter{ready: make(chan struct{}, 1)}
+	me := waiters.Get().(*waiter)
 	if w.last == nil {
 		w.first = me
 	} else {
@@ -232,7 +239,10 @@ func (w *writer) acquire(ctx context.Context, last bool) error {
 	w.last = me
 	turn := w.turn
 	w.mu.Unlock()
-	return w.queue(ctx, me, turn)
+	err := w.queue(ctx, me, turn)
+	me.next = nil
+	waiters.Put(me)
+	return err
 }
 
 // alone is acquire for work that is no member of a batch.
@@ -258,8 +268,8 @@ func (w *writer) queue(ctx context.Context, me *waiter, turn uint64) error {
 		w.waiting.Add(-1)
 		w.waitTime.Add(int64(time.Since(start)))
 	}()
-	timer := time.NewTimer(min(suspicious, w.wait))
-	defer timer.Stop()
+	me.timer.Reset(min(suspicious, w.wait))
+	defer me.timer.Stop()
 	for {
 		var err error
 		select {
@@ -271,9 +281,9 @@ func (w *writer) queue(ctx context.Context, me *waiter, turn uint64) error {
 			return fmt.Errorf("db/sqlite: transaction not started: %w", err)
 		case <-ctx.Done():
 			err = fmt.Errorf("db/sqlite: waiting for the writer: %w", ctx.Err())
-		case <-timer.C:
+		case <-me.timer.C:
 			if err = w.tooLong(time.Since(start), turn); err == nil {
-				timer.Reset(w.wait - time.Since(start))
+				me.timer.Reset(w.wait - time.Since(start))
 				continue
 			}
 		}

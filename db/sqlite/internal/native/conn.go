@@ -48,8 +48,8 @@ const progressSteps = 4000
 var conns sync.Map // uintptr -> *Conn
 
 // Open opens the file at path through the named file system, "" for the
-// operating system's. The file is made when it is missing unless readOnly.
-func Open(path, vfs string, readOnly bool) (*Conn, error) {
+// operating system's. The file is made when it is missing.
+func Open(path, vfs string) (*Conn, error) {
 	c := &Conn{tls: libc.NewTLS()}
 	c.scratch = lib.Xsqlite3_malloc64(c.tls, scratchSize)
 	if c.scratch == 0 {
@@ -70,12 +70,7 @@ func Open(path, vfs string, readOnly bool) (*Conn, error) {
 		defer libc.Xfree(c.tls, vfsName)
 	}
 	// No mutex of SQLite's own: the caller's is enough.
-	flags := int32(lib.SQLITE_OPEN_NOMUTEX | lib.SQLITE_OPEN_EXRESCODE)
-	if readOnly {
-		flags |= lib.SQLITE_OPEN_READONLY
-	} else {
-		flags |= lib.SQLITE_OPEN_READWRITE | lib.SQLITE_OPEN_CREATE
-	}
+	const flags = lib.SQLITE_OPEN_NOMUTEX | lib.SQLITE_OPEN_EXRESCODE | lib.SQLITE_OPEN_READWRITE | lib.SQLITE_OPEN_CREATE
 	rc := lib.Xsqlite3_open_v2(c.tls, name, c.scratch, flags, vfsName)
 	c.db = *(*uintptr)(pointer(c.scratch))
 	if rc != lib.SQLITE_OK {

@@ -25,7 +25,6 @@ const (
 	Full      = lib.SQLITE_FULL
 	CantOpen  = lib.SQLITE_CANTOPEN
 	NotADB    = lib.SQLITE_NOTADB
-	Auth      = lib.SQLITE_AUTH
 
 	ConstraintUnique     = lib.SQLITE_CONSTRAINT_UNIQUE
 	ConstraintPrimaryKey = lib.SQLITE_CONSTRAINT_PRIMARYKEY

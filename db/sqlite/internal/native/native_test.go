@@ -11,7 +11,7 @@ import (
 
 func open(t *testing.T) *native.Conn {
 	t.Helper()
-	c, err := native.Open(filepath.Join(t.TempDir(), "t.db"), "", false)
+	c, err := native.Open(filepath.Join(t.TempDir(), "t.db"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestMemoryIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	connect := func() *native.Conn {
-		c, err := native.Open(m.Path(), native.MemoryVFS, false)
+		c, err := native.Open(m.Path(), native.MemoryVFS)
 		if err != nil {
 			t.Fatal(err)
 		}
