@@ -166,6 +166,27 @@ func TestProcessesThatMigrateAtOnceTakeTurns(t *testing.T) {
 	}
 }
 
+func TestProcessesMayMakeTheFileAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "t.db")
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				d, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := errors.Join(d.Ping(t.Context()), d.Close()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
+}
+
 func TestMigrationsMayRebuildATable(t *testing.T) {
 	t.Parallel()
 	d := memory(t, sqlite.Config{})

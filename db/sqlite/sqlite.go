@@ -116,6 +116,9 @@ func openAdapter(ctx context.Context, cfg Config) (*adapter, error) {
 		"PRAGMA journal_size_limit = 67108864",
 		"PRAGMA wal_autocheckpoint = "+strconv.Itoa(cfg.Checkpoint),
 	)
+	if err == nil {
+		err = logged(writing)
+	}
 	if err != nil {
 		memory.Close()
 		return nil, explain(err, cfg.Path, cfg.Wait)
@@ -155,6 +158,25 @@ func usable(file string) error {
 		return fmt.Errorf("db/sqlite: %s is a directory: name a file in it", file)
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("db/sqlite: %s: %w", file, err)
+	}
+	return nil
+}
+
+// logged makes sure of the write-ahead log: where it cannot be, SQLite stays
+// with another journal and reports no error.
+func logged(c *conn) error {
+	s, err := c.native.Prepare("PRAGMA journal_mode")
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	_, err = s.Step()
+	mode := string(s.Raw(0))
+	s.Close()
+	if err == nil && mode != "wal" {
+		err = fmt.Errorf("the write-ahead log cannot be used (journal mode %s): put the file on a local disk", mode)
+	}
+	if err != nil {
+		return errors.Join(err, c.close())
 	}
 	return nil
 }
