@@ -146,7 +146,7 @@ func TestPatternsAreWhatMustBePublished(t *testing.T) {
 		"nothing said":          {rule.TextLimits{}, []string{plain}},
 		"several lines":         {rule.TextLimits{Control: rule.LineControl}, []string{lines}},
 		"raw":                   {rule.TextLimits{Control: rule.AnyControl}, nil},
-		"a format":              {rule.TextLimits{Format: rule.Email}, nil},
+		"a format":              {rule.TextLimits{Format: rule.Email}, []string{plain}},
 		"a closed class":        {rule.TextLimits{Pattern: `^[A-Za-z0-9é-]+$`}, []string{`^[A-Za-z0-9é-]+$`}},
 		"an open class":         {rule.TextLimits{Pattern: `^[^a]+$`}, []string{`^[^a]+$`, plain}},
 		"a class with C1":       {rule.TextLimits{Pattern: "^[a\x7f]+$"}, []string{"^[a\x7f]+$", plain}},

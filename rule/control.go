@@ -34,15 +34,14 @@ func (c Control) Pattern() string {
 }
 
 // Patterns returns the expressions that every valid text matches: its own
-// Pattern, and that of its Control unless the former implies it, as a Format
-// does.
+// Pattern, and that of its Control unless the former implies it.
 func (t *Type) Patterns() []string {
 	var all []string
 	l := &t.Text
 	if l.Pattern != "" {
 		all = append(all, l.Pattern)
 	}
-	if p := l.Control.Pattern(); p != "" && l.Format == "" && !impliesNoControl(l.Pattern) {
+	if p := l.Control.Pattern(); p != "" && !impliesNoControl(l.Pattern) {
 		all = append(all, p)
 	}
 	return all

@@ -1,0 +1,127 @@
+package openapi
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/rule"
+)
+
+// bearer is the name of the security scheme.
+const bearer = "bearer"
+
+func (d *document) operation(s *op.Spec) object {
+	o := object{}
+	o.set("operationId", s.Name)
+	o.set("tags", list{tag(s)})
+	o.setText("summary", s.Summary)
+	o.setText("description", s.Description)
+	if !s.Deprecated.IsZero() {
+		o.set("deprecated", true)
+	}
+	if s.Access == op.ByEveryone {
+		o.set("security", list{})
+	} else {
+		d.secured = true
+		o.set("security", list{object{{bearer, list{}}}})
+	}
+	if len(s.Permissions) > 0 {
+		o.set("x-permissions", texts(s.Permissions))
+	}
+	if p := d.operationParameters(s); len(p) > 0 {
+		o.set("parameters", p)
+	}
+	if body := d.requestBody(s); body != nil {
+		o.set("requestBody", body)
+	}
+	o.set("responses", d.operationResponses(s))
+	return o
+}
+
+func (d *document) operationParameters(s *op.Spec) list {
+	var all list
+	for _, name := range s.PathFields {
+		all = append(all, d.inputParameter(s, s.In.Object.Field(name), "path"))
+	}
+	if s.Kind != op.IsCommand {
+		for _, f := range s.In.Object.Fields {
+			if !slices.Contains(s.PathFields, f.Name) {
+				all = append(all, d.inputParameter(s, f, "query"))
+			}
+		}
+	}
+	if s.Idempotent > 0 {
+		all = append(all, d.header("IdempotencyKey", "Idempotency-Key", true,
+			"Makes a retry safe: a second request with the same key gets the first one's answer, and has no effect. Use a new random key for each thing that is to happen once.",
+			object{{"type", "string"}, {"minLength", 1}, {"maxLength", 255}, {"pattern", "^[!-~]+$"}}))
+	}
+	if s.Match != op.NoMatch {
+		name := "IfMatch"
+		if s.Match == op.DemandMatch {
+			name = "RequiredIfMatch"
+		}
+		all = append(all, d.header(name, "If-Match", s.Match == op.DemandMatch,
+			"The ETag that was read. If the thing has changed since, nothing happens and the answer is 412.",
+			object{{"type", "string"}}))
+	}
+	if answersNotModified(s) {
+		all = append(all, d.header("IfNoneMatch", "If-None-Match", false,
+			"The ETag of the answer that the caller keeps. If it still holds, the answer is 304 without a body.",
+			object{{"type", "string"}}))
+	}
+	return all
+}
+
+func (d *document) inputParameter(s *op.Spec, f *rule.Field, in string) object {
+	p := object{{"name", f.Name}, {"in", in}}
+	p.setText("description", d.explain[fieldKey(s.In.Go, f)])
+	if in == "path" || f.Required {
+		p.set("required", true)
+	}
+	p.set("schema", d.schema(f.Type, input))
+	return p
+}
+
+// header returns a reference to a header parameter, which all operations
+// share.
+func (d *document) header(component, name string, required bool, description string, schema object) object {
+	p := object{{"name", name}, {"in", "header"}, {"description", description}}
+	if required {
+		p.set("required", true)
+	}
+	p.set("schema", schema)
+	d.parameters[component] = p
+	return object{{"$ref", "#/components/parameters/" + component}}
+}
+
+// requestBody describes what a command reads from the body: everything but
+// what is in the path.
+func (d *document) requestBody(s *op.Spec) object {
+	if s.Kind != op.IsCommand || len(s.In.Object.Fields) == len(s.PathFields) {
+		return nil
+	}
+	body := object{}
+	if slices.ContainsFunc(s.In.Object.Fields, func(f *rule.Field) bool {
+		return f.Required && !slices.Contains(s.PathFields, f.Name)
+	}) {
+		body.set("required", true)
+	}
+	body.set("content", content("application/json", d.schema(s.In, input, s.PathFields...)))
+	return body
+}
+
+func content(media string, schema object) object {
+	return object{{media, object{{"schema", schema}}}}
+}
+
+func answersNotModified(s *op.Spec) bool {
+	return s.Kind == op.IsQuery && s.Returns == op.JSON && (s.Cached || s.Tagged)
+}
+
+func statusText(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return text
+	}
+	return "Status"
+}
