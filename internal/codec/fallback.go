@@ -10,8 +10,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/ashlar-go/ashlar/rule"
 )
 
 // foreign reads the value at the cursor with the fallback library, unless it
@@ -116,10 +114,10 @@ func readTime(d *jsontext.Decoder, t *time.Time) error {
 	if err != nil {
 		return err
 	}
-	if s := token.String(); !rule.DateTime.Valid(s) || t.UnmarshalText([]byte(s)) != nil {
+	var ok bool
+	if *t, ok = parseTime(token.String()); !ok {
 		return errNotTime
 	}
-	*t = t.UTC()
 	return nil
 }
 

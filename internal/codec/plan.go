@@ -47,7 +47,7 @@ type node struct {
 	enum      []string // of a text with few valid values: all of them
 	nullable  bool     // of a foreign value: null is for it to judge
 	readsText bool     // of a foreign value: JSON text and query text go to UnmarshalText
-	textMap   bool     // of a mapping: laid out as a map[string]string
+	textMap   bool     // of a mapping: texts to texts, and so laid out as a map[string]string
 
 	set, null uintptr // of an optional: the offsets of its flags; its value is at 0
 
@@ -79,18 +79,17 @@ const fewValues = 8
 
 // compiler makes the nodes of one root type.
 type compiler struct {
-	nodes     map[*rule.Type]*node
-	objects   map[*rule.Struct]*object
-	described map[reflect.Type]*rule.Type
-	all       []*node
-	errs      []error
+	nodes   map[*rule.Type]*node
+	objects map[*rule.Struct]*object
+	all     []*node
+	errs    []error
 }
 
 func compile(t *rule.Type) (*node, error) {
 	if t == nil {
 		return nil, errors.New("codec: no type was given")
 	}
-	c := compiler{nodes: map[*rule.Type]*node{}, objects: map[*rule.Struct]*object{}, described: map[reflect.Type]*rule.Type{}}
+	c := compiler{nodes: map[*rule.Type]*node{}, objects: map[*rule.Struct]*object{}}
 	root := c.node(t)
 	for _, n := range c.all {
 		n.validates = n.leadsToValidate(map[*node]bool{})
@@ -106,7 +105,11 @@ func (c *compiler) node(t *rule.Type) *node {
 	c.nodes[t] = n
 	switch t.Kind {
 	case rule.Any:
-		c.foreign(n)
+		if t.Elem != nil { // a pointer in a list, in a map or behind another
+			n.shape, n.elem = pointer, c.node(t.Elem)
+			break
+		}
+		n.asForeign()
 	case rule.Bool:
 		n.shape = boolean
 	case rule.Int:
@@ -130,7 +133,7 @@ func (c *compiler) node(t *rule.Type) *node {
 	case rule.List:
 		n.shape, n.elem = list, c.node(t.Elem)
 	case rule.Map:
-		n.shape, n.elem, n.key = mapping, c.node(t.Elem), c.node(c.describe(t.Go.Key()))
+		n.shape, n.elem, n.key = mapping, c.node(t.Elem), c.node(t.Key)
 		n.textMap = n.elem.shape == text
 	case rule.Object:
 		n.shape, n.rec = record, c.object(t)
@@ -146,39 +149,16 @@ func (c *compiler) add(n *node) *node {
 	return n
 }
 
-// foreign plans what rule.Describe leaves to the fallback library. A pointer
-// among it, as in a list of pointers, is read here all the same, so that what
-// it points to is read and written as it is elsewhere.
-func (c *compiler) foreign(n *node) {
-	t := n.typ
-	if t.Kind() == reflect.Pointer {
-		n.shape, n.elem = pointer, c.node(c.describe(t.Elem()))
-		return
-	}
-	p := reflect.PointerTo(t)
-	_, unmarshals := reflect.Zero(p).Interface().(json.Unmarshaler)
-	_, unmarshalsFrom := reflect.Zero(p).Interface().(jsonv2.UnmarshalerFrom)
-	_, readsText := reflect.Zero(p).Interface().(encoding.TextUnmarshaler)
+// asForeign plans what the fallback library reads.
+func (n *node) asForeign() {
+	n.shape = foreign
+	p := reflect.Zero(reflect.PointerTo(n.typ)).Interface()
+	_, unmarshals := p.(json.Unmarshaler)
+	_, unmarshalsFrom := p.(jsonv2.UnmarshalerFrom)
+	_, readsText := p.(encoding.TextUnmarshaler)
 	n.readsText = readsText && !unmarshals && !unmarshalsFrom
-	n.nullable = unmarshals || unmarshalsFrom || t.Kind() == reflect.Interface
-	n.isZero = zeroMethod(t)
-}
-
-// describe returns the description of a type that the tree at hand leaves
-// open. It only adds to it what the type's own rules say.
-func (c *compiler) describe(t reflect.Type) *rule.Type {
-	if t.Kind() == reflect.Pointer {
-		return &rule.Type{Go: t, Kind: rule.Any}
-	}
-	if known, ok := c.described[t]; ok {
-		return known
-	}
-	d, err := rule.Describe(t)
-	if err != nil {
-		c.errs = append(c.errs, err)
-	}
-	c.described[t] = d
-	return d
+	n.nullable = unmarshals || unmarshalsFrom || n.typ.Kind() == reflect.Interface
+	n.isZero = zeroMethod(n.typ)
 }
 
 func (c *compiler) object(t *rule.Type) *object {

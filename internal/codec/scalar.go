@@ -25,21 +25,25 @@ func (r *Reading) textual(n *node, p unsafe.Pointer) bool {
 // keep stores s, which is valid UTF-8, if it breaks no rule of the node.
 func (r *Reading) keep(n *node, p unsafe.Pointer, s string, plain, mine bool) {
 	switch n.shape {
-	case text:
-		r.keepText(n, p, s, plain, mine)
 	case octets:
-		r.keepBinary(n, p, s)
+		r.keepOctets(n, p, s)
 	case instant:
-		var t time.Time
-		// The library alone would take some that are not quite RFC 3339.
-		if !rule.DateTime.Valid(s) || t.UnmarshalText(unsafe.Slice(unsafe.StringData(s), len(s))) != nil {
+		if t, ok := parseTime(s); ok {
+			*(*time.Time)(p) = t
+		} else {
 			r.violate(notTime)
-			return
 		}
-		*(*time.Time)(p) = t.UTC()
 	default:
-		r.violate(typeMismatch[n.shape])
+		r.keepText(n, p, s, plain, mine)
 	}
+}
+
+// parseTime asks the rule too, because the library alone would take some that
+// are not quite RFC 3339.
+func parseTime(s string) (time.Time, bool) {
+	var t time.Time
+	ok := rule.DateTime.Valid(s) && t.UnmarshalText(unsafe.Slice(unsafe.StringData(s), len(s))) == nil
+	return t.UTC(), ok
 }
 
 func (r *Reading) keepText(n *node, p unsafe.Pointer, s string, plain, mine bool) {
@@ -66,7 +70,7 @@ func (r *Reading) keepText(n *node, p unsafe.Pointer, s string, plain, mine bool
 
 var strictBase64 = base64.StdEncoding.Strict()
 
-func (r *Reading) keepBinary(n *node, p unsafe.Pointer, s string) {
+func (r *Reading) keepOctets(n *node, p unsafe.Pointer, s string) {
 	out, err := strictBase64.DecodeString(s)
 	if err != nil || strings.ContainsAny(s, "\r\n") { // which the library skips
 		r.violate(notBase64)

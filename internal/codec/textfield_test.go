@@ -166,3 +166,40 @@ func TestBeginRefusesAnotherType(t *testing.T) {
 		t.Error("a decoder of no type compiles")
 	}
 }
+
+// FuzzText holds texts to the body: a number or boolean is written in a query
+// as it is in JSON, and means the same.
+func FuzzText(f *testing.F) {
+	type scalars struct {
+		Int   int8    `json:"int,omitzero"`
+		Uint  uint64  `json:"uint,omitzero"`
+		Float float32 `json:"float,omitzero"`
+		Bool  bool    `json:"bool,omitzero"`
+	}
+	d := decoderOf[scalars](f)
+	for _, seed := range []string{"", "0", "-0", "127", "128", "1.0", "1e2", "01", "+1", " 1", "1 ", "true", "null", `"1"`, "[1]", "1}", "1,", "\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, name := range []string{"int", "uint", "float", "bool"} {
+			field, err := d.Field(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var fromText, fromBody scalars
+			r := d.Begin(&fromText)
+			r.Text(field, s)
+			textErr := r.Finish()
+			bodyErr := d.Decode([]byte(`{"`+name+`":`+s+`}`), &fromBody)
+			if s != strings.TrimSpace(s) || strings.ContainsAny(s, `{}[],:"`) {
+				if textErr == nil {
+					t.Fatalf("%s is taken from %q", name, s)
+				}
+				continue
+			}
+			if (textErr == nil) != (bodyErr == nil) || textErr == nil && fromText != fromBody {
+				t.Fatalf("%s of %q is %+v (%v) as text and %+v (%v) in a body", name, s, fromText, textErr, fromBody, bodyErr)
+			}
+		}
+	})
+}
