@@ -5,7 +5,8 @@ import "bytes"
 // framing follows the messages of one connection as their bytes arrive: where
 // each head ends, how long its body is, where the next one begins. It keeps
 // nothing but the start of a line that a read has split. It does not judge
-// what cannot change where a message ends: net/http does that.
+// what cannot change where a message ends, such as a NUL in a field: net/http
+// refuses that.
 type framing struct {
 	phase   phase
 	http10  bool
@@ -49,7 +50,6 @@ type refusal string
 const (
 	refusedEmptyLine   refusal = "A request begins with an empty line."
 	refusedLineEnd     refusal = "A line of the request does not end in exactly CRLF."
-	refusedNUL         refusal = "The request head contains a NUL."
 	refusedFold        refusal = "A header field is folded over several lines."
 	refusedVersion     refusal = "The protocol version is neither HTTP/1.1 nor HTTP/1.0."
 	refusedLength      refusal = "The Content-Length is not a number."
@@ -124,9 +124,6 @@ func (f *framing) line(line []byte) refusal {
 	text := len(line) - 2
 	if text < 0 || bytes.IndexByte(line, '\r') != text {
 		return refusedLineEnd
-	}
-	if bytes.IndexByte(line, 0) >= 0 {
-		return refusedNUL
 	}
 	line = line[:text]
 	switch {

@@ -109,8 +109,9 @@ func (c *guarded) Read(p []byte) (int, error) {
 	if why == "" {
 		return n, err
 	}
+	refused := why // of its own, so that a read that is in order allocates nothing
+	c.why.Store(&refused)
 	c.poison = poison
-	c.why.Store(&why)
 	if deliver > 0 {
 		return deliver, nil
 	}
@@ -130,7 +131,7 @@ func (c *guarded) readPoison(p []byte) (int, error) {
 // net/http says on its own.
 func (c *guarded) Write(p []byte) (int, error) {
 	status, ok := preRouting(p)
-	if !ok {
+	if !ok || c.raw.Load() {
 		return c.Conn.Write(p)
 	}
 	r := Refused{Remote: c.RemoteAddr(), Status: status, Detail: detailOf(status)}

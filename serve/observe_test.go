@@ -18,6 +18,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/serve"
 	"github.com/ashlar-go/ashlar/trace"
 )
@@ -472,6 +473,7 @@ func BenchmarkObserve(b *testing.B) {
 		{"bare", handler},
 		{"no_log", serve.Observe(handler, serve.Observer{})},
 		{"slog_json", serve.Observe(handler, serve.Observer{Log: discard})},
+		{"logs_json", serve.Observe(handler, serve.Observer{Log: logs.New(io.Discard, logs.Options{})})},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			r, w := httptest.NewRequest("GET", "/payments/pay_1", nil), bare{http.Header{}}
