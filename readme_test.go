@@ -1,0 +1,40 @@
+package ashlar_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What the README shows is code that compiles and is tested: each block stands
+// in examples/shop to the letter.
+func TestReadmeShowsTheExample(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("examples/shop/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)\n```").FindAllStringSubmatch(string(readme), -1)
+	if len(blocks) < 5 {
+		t.Fatalf("the README shows %d blocks of Go", len(blocks))
+	}
+	for _, block := range blocks {
+		if !strings.Contains(source.String(), block[1]) {
+			t.Errorf("the example has not, to the letter:\n%s", block[1])
+		}
+	}
+}
