@@ -125,7 +125,8 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 // Verify reports whether hash is that of password, and whether it should be
 // hashed anew because its parameters are no longer ours. It reads what Hash
 // writes with any parameters that are not absurd, and bcrypt of cost 12 to 15
-// as other systems leave behind. The error is [ErrBusy], that ctx ended while
+// as other systems leave behind; until its owner signs in again, such an account
+// can be told apart by the time its hash takes. The error is [ErrBusy], that ctx ended while
 // waiting, or that hash cannot be read; none is about the password.
 func (p *Passwords) Verify(ctx context.Context, hash, password string) (ok, rehash bool, err error) {
 	if len(password) > MaxPassword*utf8.UTFMax {

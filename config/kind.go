@@ -55,7 +55,9 @@ func kindOf(t reflect.Type) (kind, bool) {
 	case reflect.TypeFor[url.URL]():
 		return kind{name: "URL", want: "an absolute URL such as https://example.com", quiet: true, parse: parseURL}, true
 	case reflect.TypeFor[Secret]():
-		return textKind("secret", "a secret").hidden(), true
+		k := textKind("secret", "a secret")
+		k.secret = true
+		return k, true
 	case reflect.TypeFor[Bytes]():
 		return textKind("size", "a size such as 512, 64KiB or 10MB"), true
 	case reflect.TypeFor[slog.Level]():
@@ -71,11 +73,6 @@ func kindOf(t reflect.Type) (kind, bool) {
 		return textKind(strings.ToLower(t.Name()), ""), true
 	}
 	return basicKind(t)
-}
-
-func (k kind) hidden() kind {
-	k.secret = true
-	return k
 }
 
 // textKind fills a type that reads itself from text.
