@@ -16,8 +16,9 @@
 //
 // Interfaces, arrays, maps whose keys are not text, and types with JSON or
 // text methods are read and written by github.com/go-json-experiment/json,
-// under equally strict options. Rules inside an array or such a map are not
-// run, and it reports its first violation only.
+// under equally strict options; of each such value it reports the first
+// violation only. In an interface, a whole number beyond 2^53 is refused,
+// because a float64 would change it.
 //
 // Types are written as they are read, with these conventions: times in UTC
 // with milliseconds, nil lists as [], nil maps as {}, map entries sorted by

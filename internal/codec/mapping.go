@@ -51,7 +51,9 @@ func (r *Reading) entries(n *node, p unsafe.Pointer) bool {
 	return ok && r.leave()
 }
 
-// textEntries is entries for a map from texts to texts, without reflection.
+// textEntries is entries for a map from texts to texts, without reflection: a
+// map's layout and hash depend on the kinds of its key and element, so one with
+// named text types can be used as a map[string]string.
 func (r *Reading) textEntries(n *node, p unsafe.Pointer) bool {
 	if !r.enter() {
 		return false

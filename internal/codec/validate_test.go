@@ -26,6 +26,7 @@ type plan struct {
 	Patch rule.Optional[period] `json:"patch"`
 	Many  []period              `json:"many,omitzero"`
 	Named map[string]period     `json:"named,omitzero"`
+	Refs  []*period             `json:"refs,omitzero"`
 	Inner *plan                 `json:"inner"`
 	Fails string                `json:"fails,omitzero"`
 }
@@ -56,6 +57,7 @@ func TestValidateRunsFromTheInside(t *testing.T) {
 		`{"one":{"from":1,"to":1},"named":{"b":{"from":2,"to":1},"a/":{"from":2,"to":1}}}`:       `invalid: /named/a~1/to before_from; /named/b/to before_from`,
 		`{"one":{"from":1,"to":1},"inner":{"one":{"from":1,"to":1},"fails":"plain"}}`:            `invalid: /inner invalid`,
 		`{"one":{"from":1,"to":1},"inner":{"one":{"from":1,"to":0}},"many":[{"from":1,"to":0}]}`: `invalid: /many/0/to before_from; /inner/one/to before_from`,
+		`{"one":{"from":1,"to":1},"refs":[null,{"from":2,"to":1}]}`:                              `invalid: /refs/1/to before_from`,
 		`{"one":{"from":1,"to":1},"fails":"fault"}`:                                              `invalid:  closed`,
 	} {
 		var got plan
