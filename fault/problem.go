@@ -33,9 +33,9 @@ type Problem struct {
 }
 
 // ProblemOf returns the document for err. An error that carries no fault
-// becomes [ErrInternal], and nothing of its text is kept. Of a cause, only the
-// [Violations] are kept, and only under a code of the kind [Invalid]: those
-// of a call that the service itself made say nothing to its caller.
+// becomes [ErrInternal], and nothing of its text is kept. Nothing of a cause
+// is kept either, not even [Violations]: those of a call that the service made
+// itself say nothing to its caller.
 func ProblemOf(err error, traceID string) Problem {
 	coded, ok := Of(err)
 	if !ok {
@@ -45,9 +45,6 @@ func ProblemOf(err error, traceID string) Problem {
 	switch c := coded.(type) {
 	case *Error:
 		p.Detail, p.Members = c.detail, slices.Clip(c.members)
-		if p.Status == ErrInvalid.Status() {
-			p.Errors, _ = errors.AsType[Violations](c.cause)
-		}
 	case Violations:
 		p.Errors = c
 	}

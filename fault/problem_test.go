@@ -1,0 +1,145 @@
+package fault_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ashlar-go/ashlar/fault"
+)
+
+func TestProblemDocuments(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err   error
+		trace string
+		want  string
+	}{
+		"a constant": {errNotFound, "",
+			`{"type":"/problems/payment-not-found","title":"Payment not found","status":404,"code":"payment_not_found"}`},
+		"a detail and members": {errDeclined.Because("Insufficient %s.", "funds").With("decline_code", "insufficient_funds").With("retry", false), "4bf9",
+			`{"type":"/problems/payment-declined","title":"Payment declined","status":402,"code":"payment_declined",` +
+				`"detail":"Insufficient funds.","trace_id":"4bf9","decline_code":"insufficient_funds","retry":false}`},
+		"one violation": {fault.At("/a~1b", "required", "is required"), "",
+			`{"type":"/problems/invalid","title":"Invalid","status":422,"code":"invalid","detail":"The input breaks a rule.",` +
+				`"errors":[{"pointer":"/a~1b","code":"required","detail":"is required"}]}`},
+		"two violations": {fault.At("", "odd", "is odd").And("/b", "even", "is even"), "",
+			`{"type":"/problems/invalid","title":"Invalid","status":422,"code":"invalid","detail":"The input breaks 2 rules.",` +
+				`"errors":[{"pointer":"","code":"odd","detail":"is odd"},{"pointer":"/b","code":"even","detail":"is even"}]}`},
+		"no violation": {fault.Violations{}, "",
+			`{"type":"/problems/invalid","title":"Invalid","status":422,"code":"invalid"}`},
+		"no fault": {io.EOF, "4bf9",
+			`{"type":"/problems/internal","title":"Internal","status":500,"code":"internal",` +
+				`"detail":"Something failed on our side. Quote the trace id when you ask about it.","trace_id":"4bf9"}`},
+		"texts that need an escape": {errState.Because(`"quoted" \ %s`, "\x00\n\xff"), "",
+			`{"type":"/problems/payment-wrong-state","title":"Payment wrong state","status":409,"code":"payment_wrong_state",` +
+				`"detail":"\"quoted\" \\ \u0000\n\ufffd"}`},
+		"a member's name that needs one": {errState.With(`a"b`, nil), "",
+			`{"type":"/problems/payment-wrong-state","title":"Payment wrong state","status":409,"code":"payment_wrong_state","a\"b":null}`},
+	} {
+		got, err := json.Marshal(fault.ProblemOf(c.err, c.trace))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: got %s %v\nwant %s", name, got, err, c.want)
+		}
+	}
+}
+
+func TestMembersThatADocumentCannotHave(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"type", "title", "status", "detail", "instance", "code", "trace_id", "errors"} {
+		if _, err := fault.ProblemOf(errState.With(name, 1), "").MarshalJSON(); err == nil {
+			t.Errorf("a member took the name %s", name)
+		}
+	}
+	for name, members := range map[string][]fault.Member{
+		"a channel":    {{Name: "a", Value: make(chan int)}},
+		"a name twice": {{Name: "a", Value: 1}, {Name: "b", Value: 1}, {Name: "a", Value: 1}},
+		"a failure":    {{Name: "a", Value: failing{}}},
+	} {
+		if b, err := (fault.Problem{Status: 409, Code: "x", Members: members}).MarshalJSON(); err == nil {
+			t.Errorf("%s was encoded: %s", name, b)
+		}
+	}
+	if _, err := fault.ProblemOf(errState.With("Type", 1), "").MarshalJSON(); err != nil {
+		t.Errorf("names are told apart by case: %v", err)
+	}
+}
+
+type failing struct{}
+
+func (failing) MarshalJSON() ([]byte, error) { return nil, errors.New("no") }
+
+func TestTitle(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"card_declined": "Card declined", "x": "X", "Done": "Done", "3ds_failed": "3ds failed", "état": "état", "": "Conflict",
+	} {
+		if got := (fault.Problem{Status: 409, Code: code}).Title(); got != want {
+			t.Errorf("the title of %q is %q, want %q", code, got, want)
+		}
+	}
+}
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	if err := fault.Write(w, fault.ProblemOf(errState, "")); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != 409 || w.Header().Get("Content-Type") != fault.MediaType || w.Header().Get("Content-Length") != strconv.Itoa(w.Body.Len()) || !json.Valid(w.Body.Bytes()) {
+		t.Errorf("got %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	// The shared header value must not be written through.
+	w.Header().Add("Content-Type", "text/plain")
+	second := httptest.NewRecorder()
+	_ = fault.Write(second, fault.ProblemOf(errState, ""))
+	if got := second.Header()["Content-Type"]; len(got) != 1 {
+		t.Errorf("Content-Type is %v", got)
+	}
+}
+
+func TestWriteWithoutTheMembersThatCannotBeEncoded(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	err := fault.Write(w, fault.ProblemOf(errState.Because("Why.").With("good", 1).With("bad", func() {}), ""))
+	if err == nil || !strings.Contains(err.Error(), `"bad"`) {
+		t.Errorf("the log gets %v", err)
+	}
+	want := `{"type":"/problems/payment-wrong-state","title":"Payment wrong state","status":409,"code":"payment_wrong_state","detail":"Why."}`
+	if w.Code != 409 || w.Body.String() != want {
+		t.Errorf("the caller gets %d %s", w.Code, w.Body)
+	}
+}
+
+func TestWriteToAClientThatIsGone(t *testing.T) {
+	t.Parallel()
+	if err := fault.Write(gone{httptest.NewRecorder()}, fault.ProblemOf(errState, "")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type gone struct{ http.ResponseWriter }
+
+func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+var kept error
+
+func TestConstantsNeedNoAllocation(t *testing.T) {
+	refuse := func() error { return errNotFound }
+	if n := testing.AllocsPerRun(100, func() {
+		kept = refuse()
+		if !errors.Is(kept, errNotFound) {
+			t.Fatal("not itself")
+		}
+		if c, ok := fault.Of(kept); !ok || c.Status() != 404 {
+			t.Fatal("not found")
+		}
+	}); n != 0 {
+		t.Errorf("a constant costs %v allocations", n)
+	}
+}
