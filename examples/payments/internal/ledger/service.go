@@ -12,7 +12,6 @@ import (
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/money"
 	"github.com/ashlar-go/ashlar/op"
-	"github.com/ashlar-go/ashlar/rule"
 )
 
 // Read lets a role see the books.
@@ -35,7 +34,7 @@ func (s *Service) Module() ashlar.Module {
 			op.Query("ledger.balances", "GET /v1/ledger/balances", s.Balances,
 				op.Allow(Read)),
 			op.Query("ledger.entries", "GET /v1/ledger/entries", s.Entries,
-				op.Allow(Read), op.Fails(op.ErrCursor)),
+				op.Allow(Read)),
 		},
 		Migrations: migrations,
 	}
@@ -83,13 +82,9 @@ type Entry struct {
 
 // List asks for a page of entries, newest first.
 type List struct {
-	PaymentID string    `json:"payment_id,omitzero"`
-	Limit     int       `json:"limit,omitzero"` // 20 if not given
-	Cursor    op.Cursor `json:"cursor,omitzero"`
+	PaymentID string `json:"payment_id,omitzero"`
+	op.Paging
 }
-
-// Rules bounds the page.
-func (in *List) Rules(r *rule.Set) { rule.Number(r, &in.Limit).Between(1, 100) }
 
 // Entries shows the entries, of all payments or of one, newest first.
 func (s *Service) Entries(ctx context.Context, in List) (op.Page[Entry], error) {
@@ -101,11 +96,10 @@ func (s *Service) Entries(ctx context.Context, in List) (op.Page[Entry], error) 
 	if in.PaymentID != "" {
 		of = `payment_id = $3`
 	}
-	limit := cmp.Or(in.Limit, 20)
 	rows, err := db.All[Entry](ctx, s.db, `
 		SELECT id, payment_id, merchant_id, account, currency, amount, reason, created_at FROM ledger_entries
 		WHERE id < $1 AND ($2 = '' OR merchant_id = $2) AND `+of+`
 		ORDER BY id DESC LIMIT $4`, cmp.Or(after, "z"), // every id sorts before z
-		merchant.Scope(ctx), in.PaymentID, limit+1)
-	return op.PageOf(rows, limit, func(e Entry) string { return e.ID }), err
+		merchant.Scope(ctx), in.PaymentID, in.Size()+1)
+	return op.PageOf(rows, in.Size(), func(e Entry) string { return e.ID }), err
 }

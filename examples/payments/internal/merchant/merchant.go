@@ -51,10 +51,4 @@ type ByID struct {
 }
 
 // List asks for a page of merchants, newest first.
-type List struct {
-	Limit  int       `json:"limit,omitzero"` // 20 if not given
-	Cursor op.Cursor `json:"cursor,omitzero"`
-}
-
-// Rules bounds the page.
-func (in *List) Rules(r *rule.Set) { rule.Number(r, &in.Limit).Between(1, 100) }
+type List struct{ op.Paging }

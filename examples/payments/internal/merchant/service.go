@@ -30,7 +30,7 @@ func (s *Service) Module() ashlar.Module {
 			op.Command("merchants.create", "POST /v1/merchants", s.Create,
 				op.Allow(Write), op.Created("/v1/merchants/{id}")),
 			op.Query("merchants.list", "GET /v1/merchants", s.List,
-				op.Allow(Read), op.Fails(op.ErrCursor)),
+				op.Allow(Read)),
 			op.Query("merchants.get", "GET /v1/merchants/{id}", s.Get,
 				op.Allow(Read), op.Fails(ErrNotFound)),
 		},
@@ -41,10 +41,16 @@ func (s *Service) Module() ashlar.Module {
 // Create takes a merchant on.
 func (s *Service) Create(ctx context.Context, in Prospect) (Record, error) {
 	m := Record{id.New("mer_"), in.Name, in.Country, in.Currency, time.Now().UTC().Truncate(time.Millisecond)}
-	_, err := db.Exec(ctx, s.db, `
-		INSERT INTO merchants (id, name, country, currency, created_at) VALUES ($1, $2, $3, $4, $5)`,
-		m.ID, m.Name, m.Country, m.Currency, m.CreatedAt)
+	_, err := Add(ctx, s.db, m)
 	return m, err
+}
+
+// Add writes a merchant whose id is known, unless it is there already.
+func Add(ctx context.Context, q db.Querier, m Record) (added bool, err error) {
+	n, err := db.Exec(ctx, q, `
+		INSERT INTO merchants (id, name, country, currency, created_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO NOTHING`, m.ID, m.Name, m.Country, m.Currency, m.CreatedAt)
+	return n == 1, err
 }
 
 // Get shows one merchant.
@@ -64,13 +70,12 @@ func (s *Service) List(ctx context.Context, in List) (op.Page[Record], error) {
 	if err != nil {
 		return op.Page[Record]{}, err
 	}
-	limit := cmp.Or(in.Limit, 20)
 	rows, err := db.All[Record](ctx, s.db, `
 		SELECT id, name, country, currency, created_at FROM merchants
 		WHERE id < $1 AND ($2 = '' OR id = $2)
 		ORDER BY id DESC LIMIT $3`, cmp.Or(after, "z"), // every id sorts before z
-		Scope(ctx), limit+1)
-	return op.PageOf(rows, limit, func(m Record) string { return m.ID }), err
+		Scope(ctx), in.Size()+1)
+	return op.PageOf(rows, in.Size(), func(m Record) string { return m.ID }), err
 }
 
 // Exists reports whether there is such a merchant, whoever asks.

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/db"
@@ -45,14 +46,13 @@ func (s *Service) begin(ctx context.Context, in Authorize) (intent, error) {
 	if err := s.network.Available(); err != nil {
 		return intent{}, err
 	}
-	p := newIntent(in, payee, in.Card.Number.Fingerprint(s.fingerprintKey))
+	p := newIntent(in, payee, in.Card.Number.Fingerprint(s.fingerprintKey), now())
 	return db.InTx(idem.Phase(ctx, p.ID), s.db, func(tx *db.Tx) (intent, error) {
 		return p, insert(ctx, tx, p)
 	})
 }
 
-func newIntent(in Authorize, payee, fingerprint string) intent {
-	at := now()
+func newIntent(in Authorize, payee, fingerprint string, at time.Time) intent {
 	if in.Metadata == nil {
 		in.Metadata = map[string]Note{}
 	}
@@ -92,7 +92,7 @@ func (s *Service) payee(ctx context.Context, named string) (string, error) {
 // before, that stands; the network gives one answer only.
 func (s *Service) settle(ctx context.Context, p intent, answer network.Answer) (Payment, error) {
 	return db.InTx(ctx, s.db, func(tx *db.Tx) (Payment, error) {
-		settled, err := settleIn(ctx, tx, p, answer)
+		settled, err := settleIn(ctx, tx, p, answer, now())
 		if err == nil && settled.Status == Declined {
 			return Payment{}, db.Keep(ErrDeclined.Because("The card was declined.").
 				With("decline_code", settled.DeclineCode).With("id", settled.ID))
@@ -101,10 +101,10 @@ func (s *Service) settle(ctx context.Context, p intent, answer network.Answer) (
 	})
 }
 
-func settleIn(ctx context.Context, tx *db.Tx, p intent, answer network.Answer) (Payment, error) {
+func settleIn(ctx context.Context, tx *db.Tx, p intent, answer network.Answer, at time.Time) (Payment, error) {
 	if p.Status == pending {
 		c := p.settle(answer, p.Capture)
-		settled, err := save(ctx, tx, p.Payment, c, now())
+		settled, err := save(ctx, tx, p.Payment, c, at)
 		if !errors.Is(err, errChanged) {
 			return settled, err
 		}

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -58,7 +59,7 @@ type Feed struct {
 
 // Events lists what happened since an event, oldest first.
 func (s *Service) Events(ctx context.Context, in After) (Feed, error) {
-	limit := orDefault(in.Limit)
+	limit := cmp.Or(in.Limit, 20)
 	scope := merchant.Scope(ctx)
 	rows, err := db.All[Event](ctx, s.db, `
 		SELECT id, type, merchant_id, payment_id, data, created_at FROM payment_events

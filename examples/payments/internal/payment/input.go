@@ -68,19 +68,11 @@ type List struct {
 	// CreatedAfter and CreatedBefore bound the time; neither is included.
 	CreatedAfter  time.Time `json:"created_after,omitzero"`
 	CreatedBefore time.Time `json:"created_before,omitzero"`
-	Limit         int       `json:"limit,omitzero"` // 20 if not given
-	Cursor        op.Cursor `json:"cursor,omitzero"`
+	op.Paging
 }
-
-// Rules bounds the page.
-func (in *List) Rules(r *rule.Set) { rule.Number(r, &in.Limit).Between(1, 100) }
 
 // ListRefunds asks for a page of a payment's refunds, newest first.
 type ListRefunds struct {
-	ID     string    `json:"id"`
-	Limit  int       `json:"limit,omitzero"` // 20 if not given
-	Cursor op.Cursor `json:"cursor,omitzero"`
+	ID string `json:"id"`
+	op.Paging
 }
-
-// Rules bounds the page.
-func (in *ListRefunds) Rules(r *rule.Set) { rule.Number(r, &in.Limit).Between(1, 100) }

@@ -1,7 +1,6 @@
 package payment
 
 import (
-	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -18,15 +17,15 @@ func (s *Service) List(ctx context.Context, in List) (op.Page[Payment], error) {
 	if err != nil {
 		return op.Page[Payment]{}, err
 	}
-	scope, limit := merchant.Scope(ctx), orDefault(in.Limit)
+	scope := merchant.Scope(ctx)
 	rows, err := db.All[Payment](ctx, s.db, `
 		SELECT `+columns+` FROM payments
 		WHERE status <> 'pending' AND `+within(scope, "$1")+`
 			AND (created_at, id) < ($2, $3) AND created_at > $4
 			AND ($5 = '' OR status = $5) AND ($6 = '' OR currency = $6)
 		ORDER BY created_at DESC, id DESC LIMIT $7`,
-		scope, from.at, from.id, in.CreatedAfter, in.Status, in.Currency, limit+1)
-	return op.PageOf(rows, limit, func(p Payment) string { return position{p.CreatedAt, p.ID}.key() }), err
+		scope, from.at, from.id, in.CreatedAfter, in.Status, in.Currency, in.Size()+1)
+	return op.PageOf(rows, in.Size(), func(p Payment) string { return position{p.CreatedAt, p.ID}.key() }), err
 }
 
 // A position is a place in the list: just after the payment that it names.
@@ -58,6 +57,3 @@ func (in *List) start() (position, error) {
 	}
 	return position{time.UnixMilli(millis), id}, nil
 }
-
-// orDefault is the length of a page.
-func orDefault(limit int) int { return cmp.Or(limit, 20) }

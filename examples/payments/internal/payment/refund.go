@@ -56,10 +56,9 @@ func (s *Service) Refunds(ctx context.Context, in ListRefunds) (op.Page[Refund],
 	if _, err := find(ctx, s.db, in.ID); err != nil {
 		return op.Page[Refund]{}, err
 	}
-	limit := orDefault(in.Limit)
 	rows, err := db.All[Refund](ctx, s.db, `
 		SELECT id, payment_id, amount, currency, reason, created_at FROM refunds
 		WHERE payment_id = $1 AND id < $2
-		ORDER BY id DESC LIMIT $3`, in.ID, cmp.Or(after, "z"), limit+1) // every id sorts before z
-	return op.PageOf(rows, limit, func(r Refund) string { return r.ID }), err
+		ORDER BY id DESC LIMIT $3`, in.ID, cmp.Or(after, "z"), in.Size()+1) // every id sorts before z
+	return op.PageOf(rows, in.Size(), func(r Refund) string { return r.ID }), err
 }

@@ -1,0 +1,58 @@
+// Payments is a payments backend that a small company could start from:
+// merchants take card payments, capture, void and refund them, and every
+// movement of money is in a ledger that balances. It shows what a program
+// built with Ashlar looks like.
+//
+//	go run ./examples/payments
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
+)
+
+func main() { ashlar.Main(run) }
+
+func run(ctx context.Context) error {
+	cfg, err := config.Load[Config](os.LookupEnv)
+	if err != nil {
+		return err // names every missing or malformed variable at once
+	}
+	app, err := ashlar.Open(ctx, cfg.Config)
+	if err != nil {
+		return err
+	}
+	defer app.Close()
+	build(app, cfg)
+	return app.Run(ctx) // serves until ctx ends, drains, returns nil
+}
+
+// build puts the application together: who may do what, and what there is to do.
+func build(app *ashlar.App, cfg Config) {
+	app.GrantAll(merchant.Admin)
+	app.Grant(merchant.Merchant, payment.Read, payment.Write, payment.WriteRefunds, payment.ReadEvents)
+	app.Grant(merchant.Support, payment.Read, payment.WriteRefunds, payment.ReadEvents)
+	app.Grant(merchant.Auditor, payment.Read, ledger.Read)
+
+	cards := network.NewSimulated(app.DB)
+	merchants := merchant.New(app.DB)
+	payments := payment.New(payment.Config{
+		DB: app.DB, Network: network.NewClient(cards), Merchants: merchants,
+		FingerprintKey: cfg.cardKey(), Lease: cfg.SettleAfter,
+	})
+	app.Mount(payments.Module())
+	app.Mount(ledger.New(app.DB).Module())
+	app.Mount(merchants.Module())
+	app.Mount(user.New(app.Accounts, merchants).Module())
+	app.Mount(ashlar.SignIn(app))
+	app.Mount(cards.Module())
+	app.Mount(demo(app, payments))
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ashlar-go/ashlar/ashlartest"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/card"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/money"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// TestMain lets the test binary be the program itself, so that tests can run
+// it as a process of its own and kill it.
+func TestMain(m *testing.M) {
+	if os.Getenv("ASHLAR_TEST_SERVE") != "" {
+		os.Args = os.Args[:1]
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// The operations under test, by what they answer.
+var (
+	pay      = ashlartest.Call[payment.Payment]
+	refund   = ashlartest.Call[payment.Refund]
+	refunds  = ashlartest.Call[op.Page[payment.Refund]]
+	payments = ashlartest.Call[op.Page[payment.Payment]]
+	events   = ashlartest.Call[payment.Feed]
+	balances = ashlartest.Call[ledger.Sheet]
+	entries  = ashlartest.Call[op.Page[ledger.Entry]]
+)
+
+// service is the whole application, and people who use it.
+type service struct {
+	*ashlartest.App
+
+	admin, shop, rival, support, auditor *ashlartest.Client
+}
+
+// open is the real application: its own migrated SQLite, no socket.
+func open(t testing.TB, env ...string) service {
+	t.Helper()
+	app := ashlartest.Open(t, env...)
+	build(app.App, Config{SettleAfter: time.Minute})
+	return service{
+		App:     app,
+		admin:   app.AsRole("usr_admin", "", merchant.Admin),
+		shop:    app.AsRole("usr_shop", demoShop, merchant.Merchant),
+		rival:   app.AsRole("usr_rival", demoRival, merchant.Merchant),
+		support: app.AsRole("usr_support", "", merchant.Support),
+		auditor: app.AsRole("usr_auditor", "", merchant.Auditor),
+	}
+}
+
+// order is a valid payment of 100 euros, or what spoil makes of it.
+func order(spoil ...func(*payment.Authorize)) payment.Authorize {
+	in := payment.Authorize{
+		Amount: 100_00, Currency: money.EUR, Reference: "order-1",
+		Card: card.Card{Number: "4242424242424242", ExpMonth: 12, ExpYear: 2040, CVC: "123"},
+	}
+	for _, s := range spoil {
+		s(&in)
+	}
+	return in
+}
+
+func with(number card.Number) func(*payment.Authorize) {
+	return func(in *payment.Authorize) { in.Card.Number = number }
+}
+
+func captured(in *payment.Authorize) { in.Capture = true }
