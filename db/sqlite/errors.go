@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,11 +69,27 @@ func interrupted(ctx context.Context, err error, sql string) error {
 	if !ok || n.Primary() != native.Interrupt {
 		return failed(err, sql)
 	}
-	cause := ctx.Err()
-	if cause == nil {
-		cause = context.DeadlineExceeded // the deadline has passed and nobody armed its timer
+	return fmt.Errorf("db/sqlite: %w while running %s", cmp.Or(ended(ctx), context.DeadlineExceeded), brief(sql))
+}
+
+// ended is ctx.Err, and does not depend on the timer of a deadline: it may
+// fire late, or nobody may have armed it.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return fmt.Errorf("db/sqlite: %w while running %s", cause, brief(sql))
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// notLocked is why BEGIN failed: the end of ctx, or what the file says.
+func notLocked(ctx context.Context, err error, file string, waited time.Duration) error {
+	if e := ended(ctx); e != nil {
+		return fmt.Errorf("db/sqlite: waiting for the lock of %s: %w", file, e)
+	}
+	return explain(err, file, waited)
 }
 
 // constraint reads the place from SQLite's message: "UNIQUE constraint failed:

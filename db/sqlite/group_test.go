@@ -162,6 +162,48 @@ func TestFailedCommitFailsEveryMember(t *testing.T) {
 	}
 }
 
+// TestAStatementThatEndsTheTransaction is the one way for a member to take the
+// others with it: by SQL that says so. They must learn it.
+func TestAStatementThatEndsTheTransaction(t *testing.T) {
+	t.Parallel()
+	d := memory(t, sqlite.Config{})
+	run(t, d, `INSERT INTO t (id) VALUES (-1)`)
+	release := hold(t, d)
+	results := make(map[int]error)
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for i := range 30 {
+		group.Go(func() {
+			err := inTx(t.Context(), d, func(tx *db.Tx) error {
+				if i == 15 {
+					if _, err := db.Exec(t.Context(), tx, `INSERT OR ROLLBACK INTO t (id) VALUES (-1)`); !db.IsUnique(err) {
+						t.Error(err)
+					}
+				}
+				return put(t.Context(), tx, i)
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			results[i] = err
+		})
+	}
+	waiters(d, 30)
+	_ = release() // it may be a member, and lost too
+	group.Wait()
+	there := make(map[int]bool)
+	for _, id := range ids(t, d) {
+		there[id] = true
+	}
+	for i, err := range results {
+		if (err == nil) != there[i] {
+			t.Errorf("transaction %d was told %v, and its row is there: %t", i, err, there[i])
+		}
+	}
+	if !db.IsUnique(results[15]) {
+		t.Errorf("the one that did it: %v", results[15])
+	}
+}
+
 func TestContextEndsInTheQueue(t *testing.T) {
 	t.Parallel()
 	d := memory(t, sqlite.Config{})

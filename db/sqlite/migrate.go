@@ -36,10 +36,7 @@ func (w *writer) migrate(ctx context.Context, fn func(*sql.DB, db.Dialect) error
 	err := n.Run("BEGIN IMMEDIATE")
 	n.Ctx = nil
 	if err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("db/sqlite: waiting for the lock of %s: %w", w.file, ctx.Err())
-		}
-		return explain(err, w.file, w.wait)
+		return notLocked(ctx, err, w.file, w.wait)
 	}
 	defer func() {
 		if n.InTransaction() {

@@ -59,8 +59,9 @@ type Config struct {
 	Checkpoint int
 }
 
-// maxDelay is how long a batch takes new members. It bounds what the first
-// member waits for the others, beside the duration of the last one.
+// maxDelay is how long a batch takes new members, or as long as the commit
+// before it took. It bounds what the first member waits for the others, beside
+// the duration of the last one.
 const maxDelay = 2 * time.Millisecond
 
 // Open opens the database, making the file if needed. The errors tell which

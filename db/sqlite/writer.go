@@ -28,7 +28,7 @@ type writer struct {
 	file  string
 	wait  time.Duration // the longest wait for the token
 	most  int           // members of a batch
-	delay time.Duration // a batch takes no new member after this long
+	delay time.Duration // a batch takes new members at least this long
 
 	mu     sync.Mutex // of the queue
 	held   bool       // somebody has the token
@@ -37,7 +37,9 @@ type writer struct {
 	first  *waiter
 	last   *waiter
 
-	batch *batch // the open SQL transaction; the token's holder owns it
+	// The holder of the token owns these.
+	batch *batch        // the open SQL transaction
+	sync  time.Duration // how long the last commit took
 
 	committed, rolledBack, commits atomic.Int64
 	waiting, waits, waitTime       atomic.Int64
@@ -117,10 +119,7 @@ func (w *writer) begin(ctx context.Context, s *session) error {
 	err := w.conn.control("BEGIN IMMEDIATE")
 	w.conn.native.Ctx = nil
 	if err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("db/sqlite: waiting for the lock of %s: %w", w.file, ctx.Err())
-		}
-		return explain(err, w.file, w.conn.native.BusyWait)
+		return notLocked(ctx, err, w.file, w.wait)
 	}
 	w.batch = &batch{started: time.Now(), done: make(chan struct{})}
 	s.begun = true
@@ -170,7 +169,9 @@ func (w *writer) fail(b *batch, err error) {
 // grow, else after the commit.
 func (w *writer) pass() {
 	b := w.batch
-	if b != nil && b.members < w.most && time.Since(b.started) < w.delay && w.grant(false) {
+	// Those left behind wait for the whole commit, so that a slow disk
+	// makes it right to take more of them along.
+	if b != nil && b.members < w.most && time.Since(b.started) < max(w.delay, w.sync) && w.grant(false) {
 		return
 	}
 	if b != nil {
@@ -182,8 +183,11 @@ func (w *writer) pass() {
 func (w *writer) commit(b *batch) {
 	w.conn.mu.Lock()
 	defer w.conn.mu.Unlock()
-	if err := w.conn.control("COMMIT"); err != nil {
-		w.fail(b, fmt.Errorf("%w: the transaction was rolled back at its COMMIT", explain(err, w.file, w.conn.native.BusyWait)))
+	start := time.Now()
+	err := w.conn.control("COMMIT")
+	w.sync = time.Since(start)
+	if err != nil {
+		w.fail(b, fmt.Errorf("%w: the transaction was rolled back at its COMMIT", explain(err, w.file, w.wait)))
 		return
 	}
 	w.commits.Add(1)
