@@ -1,12 +1,34 @@
 package ashlar_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/config"
 )
+
+// The guide lists every variable that is read, with its default and meaning.
+func TestGuideListsEveryVariable(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range config.Describe[ashlar.Config]() {
+		row := fmt.Sprintf("| `%s` | | %s", v.Name, v.Doc)
+		if v.Default != "" {
+			row = fmt.Sprintf("| `%s` | `%s` | %s", v.Name, v.Default, v.Doc)
+		}
+		if !strings.Contains(string(guide), row) {
+			t.Errorf("docs/configuration.md lacks the row:\n%s", row)
+		}
+	}
+}
 
 // What the README shows is code that compiles and is tested: each block stands
 // in examples/shop to the letter.
