@@ -21,9 +21,9 @@ import (
 func TestKilledProcessLosesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "crash.db")
-	const perRound = 700
+	const perRound = 500
 	acknowledged := make(map[int]bool)
-	for round := range 3 {
+	for round := range 2 {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildOfTheCrash$", "-test.count=1")
 		child.Env = append(os.Environ(), "ASHLAR_TEST_CRASH="+path, fmt.Sprintf("ASHLAR_TEST_FIRST=%d", round*1_000_000))
 		child.Stderr = os.Stderr
@@ -91,7 +91,7 @@ func TestChildOfTheCrash(t *testing.T) {
 	}
 	next.Store(first)
 	ctx := context.Background()
-	d, err := sqlite.Open(ctx, sqlite.Config{Path: path, Checkpoint: 50}) // checkpoints under way at the kill too
+	d, err := sqlite.Open(ctx, sqlite.Config{Path: path, Checkpoint: 200}) // checkpoints under way at the kill too
 	if err != nil {
 		t.Fatal(err)
 	}
