@@ -43,8 +43,16 @@ func open(file, vfs string, wait time.Duration, settings ...string) (*conn, erro
 		return nil, err
 	}
 	n.BusyWait = wait
-	for _, s := range settings {
-		if err := n.Run(s); err != nil {
+	for start, i := time.Now(), 0; i < len(settings); {
+		err := n.Run(settings[i])
+		switch failure, _ := errors.AsType[*native.Error](err); {
+		case err == nil:
+			i++
+		case failure != nil && failure.Primary() == native.Busy && time.Since(start) < wait:
+			// Two processes that turn a new file to WAL at once would wait
+			// for each other, so SQLite refuses one without any wait.
+			time.Sleep(time.Millisecond)
+		default:
 			_ = n.Close()
 			return nil, err
 		}

@@ -168,7 +168,7 @@ func TestProcessesThatMigrateAtOnceTakeTurns(t *testing.T) {
 
 func TestProcessesMayMakeTheFileAtOnce(t *testing.T) {
 	t.Parallel()
-	for range 5 {
+	for range 20 {
 		path := filepath.Join(t.TempDir(), "t.db")
 		var group sync.WaitGroup
 		for range 4 {
