@@ -21,7 +21,7 @@ type commandLine struct {
 	OpenAPI openAPICommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
 	User    userCommand    `cmd:"" help:"Manage the people who can sign in."`
 	Keys    keysCommand    `cmd:"" help:"Make keys that sign access tokens."`
-	Config  configCommand  `cmd:"" help:"List the environment variables that are read."`
+	Config  configCommand  `cmd:"" help:"List the environment variables that every app reads."`
 }
 
 // appCommand is one parsed command, ready to run on an app.

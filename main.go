@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ashlar-go/ashlar/config"
 )
@@ -18,7 +19,7 @@ import (
 // Main is the whole of a program's main function: it reads the command line,
 // calls run with a context that ends on SIGINT or SIGTERM, prints what went
 // wrong, and exits with 0 or 1; a command line that cannot be understood
-// exits with 2. A second signal ends the process at once.
+// exits with 2. Another signal a second later ends the process at once.
 //
 // The command line offers the app's own commands (serve, migrate, ops,
 // openapi, user, keys); --help lists them. A flag is an environment variable
@@ -48,7 +49,7 @@ func exitCode(ctx context.Context, run func(context.Context) error, args []strin
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // the next signal meets the default: the end
+	context.AfterFunc(ctx, func() { time.AfterFunc(oneStop, stop) })
 	if _, ok := command.appCommand.(alone); ok {
 		err = command.run(ctx, nil, command.console)
 	} else {
@@ -60,6 +61,11 @@ func exitCode(ctx context.Context, run func(context.Context) error, args []strin
 	}
 	return 0
 }
+
+// oneStop is the time within which a second signal means the same stop: a
+// terminal and a supervisor often both send one. Later ones meet the default,
+// which is the end at once.
+const oneStop = time.Second
 
 // report prints an error, one line for each of those it joins.
 func report(w io.Writer, name string, err error) {

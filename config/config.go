@@ -25,6 +25,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -56,7 +57,8 @@ func First(lookups ...Lookup) Lookup {
 // is [Mistakes], all of them in the order of the fields: those of the
 // variables, those of the declaration of T, and what the Validate() error
 // methods of T and of the structs within it answer. Validate is not asked where
-// a variable of the same struct is already wrong. T must be a struct.
+// a variable of the same struct, or of one within it, could not be read. T must
+// be a struct.
 func Load[T any](lookup Lookup) (T, error) {
 	var value T
 	load := loader{lookup: lookup}
@@ -77,33 +79,36 @@ type loader struct {
 }
 
 // fill reads the fields of one struct, those within it first, and validates it
-// if nothing was wrong.
-func (l *loader) fill(target reflect.Value, fields []field) {
-	before := len(l.mistakes)
+// if every variable could be read. What an inner Validate answers does not keep
+// the outer one from being asked: its mistakes are others.
+func (l *loader) fill(target reflect.Value, fields []field) (readable bool) {
+	readable = true
 	for _, f := range fields {
 		if f.within != nil {
-			l.fill(target.Field(f.index), f.within)
+			readable = l.fill(target.Field(f.index), f.within) && readable
 			continue
 		}
 		if problem := l.read(target.Field(f.index), f); problem != "" {
 			l.mistakes = append(l.mistakes, Mistake{f.Name, problem})
+			readable = false
 		}
 	}
-	if len(l.mistakes) > before {
-		return
-	}
-	if !target.CanInterface() { // embedded by an unexported name
-		return
+	if !readable || !target.CanInterface() { // embedded by an unexported name
+		return readable
 	}
 	check, ok := target.Addr().Interface().(interface{ Validate() error })
 	if !ok {
-		return
+		return readable
 	}
 	if err := check.Validate(); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") { // errors.Join makes lines
-			l.mistakes = append(l.mistakes, Mistake{Problem: line})
+			// An embedded struct's method is its outer struct's, too.
+			if m := (Mistake{Problem: line}); !slices.Contains(l.mistakes, m) {
+				l.mistakes = append(l.mistakes, m)
+			}
 		}
 	}
+	return readable
 }
 
 // read sets target from f's variable and returns what is wrong, if anything.

@@ -284,3 +284,41 @@ func compare(a, b settings) string {
 	return cmp.Diff(a, b, cmp.AllowUnexported(settings{}), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }))
 }
+
+type outer struct {
+	Inner pool
+	Key string `env:"KEY"`
+}
+
+func (o outer) Validate() error {
+	if o.Key == "" {
+		return errors.New("KEY is missing")
+	}
+	return nil
+}
+
+type Promoted struct {
+	Pool
+}
+
+type Pool struct {
+	Size int `env:"POOL_SIZE"`
+}
+
+func (Pool) Validate() error { return errors.New("POOL_SIZE is never right") }
+
+func TestValidateOfTheWholeRunsBesideThatOfAPart(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load[struct{ Outer outer }](config.Map(map[string]string{"POOL_SIZE": "1"}))
+	for _, want := range []string{"POOL_IDLE is larger", "KEY is missing"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in: %v", want, err)
+		}
+	}
+	// A promoted method is asked for the part and for the whole: one mistake.
+	_, err = config.Load[Promoted](config.Map(nil))
+	var mistakes config.Mistakes
+	if !errors.As(err, &mistakes) || len(mistakes) != 1 {
+		t.Errorf("got %v", err)
+	}
+}

@@ -162,6 +162,44 @@ func TestFailedCommitFailsEveryMember(t *testing.T) {
 	}
 }
 
+// TestARefusalWaitsForWhatItRestsOn: a member that refuses because of a row
+// that another member of the batch wrote must not say so if that row is lost.
+func TestARefusalWaitsForWhatItRestsOn(t *testing.T) {
+	t.Parallel()
+	d, breakDisk, err := sqlite.OpenFragile(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	run(t, d, table)
+	refused := errors.New("the row is there already")
+
+	release := hold(t, d)
+	var group sync.WaitGroup
+	for range 10 {
+		group.Go(func() {
+			err := inTx(t.Context(), d, func(tx *db.Tx) error {
+				rows, err := db.All[int](t.Context(), tx, `SELECT id FROM t WHERE id = 1`)
+				if err == nil && len(rows) > 0 {
+					return refused
+				}
+				return errors.Join(err, put(t.Context(), tx, 1))
+			})
+			if err == nil || errors.Is(err, refused) {
+				t.Errorf("on a broken disk: %v", err)
+			}
+		})
+	}
+	waiters(d, 10)
+	breakDisk(true)
+	_ = release() // it wrote nothing, so there was nothing to sync
+	group.Wait()
+	breakDisk(false)
+	if got := ids(t, d); len(got) != 0 {
+		t.Errorf("rows %v", got)
+	}
+}
+
 // TestAStatementThatEndsTheTransaction is the one way for a member to take the
 // others with it: by SQL that says so. They must learn it.
 func TestAStatementThatEndsTheTransaction(t *testing.T) {

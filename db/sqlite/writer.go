@@ -68,16 +68,25 @@ var waiters = sync.Pool{New: func() any {
 
 // transact is one transaction, from the wait for the token to the durable
 // commit. Its name on a goroutine's stack tells a nested call.
-func (w *writer) transact(ctx context.Context, fn func(db.Session) error) error {
+func (w *writer) transact(ctx context.Context, fn func(db.Session) error) (err error) {
 	if err := w.acquire(ctx, false); err != nil {
 		return err
 	}
 	s := &session{writer: w, conn: w.conn}
 	kept := false
 	defer func() { // also when fn panics or ends its goroutine
-		if !kept {
-			w.undo(s)
-			w.pass()
+		if kept {
+			return
+		}
+		b := w.batch
+		w.undo(s)
+		w.pass()
+		// Why it failed may rest on what others of the batch wrote, so the
+		// failure is no truth before their commit is.
+		if b != nil {
+			if <-b.done; b.err != nil {
+				err = b.err
+			}
 		}
 	}()
 
