@@ -11,7 +11,6 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/sqlite"
-	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
 )
 
 // attempt is one payment as its client knows it.
@@ -39,6 +38,10 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 
 	p := start(t, dir, env...)
+	d := openFile(t, dir)
+	eventually(t, "payments without an outcome", func() (int, error) {
+		return db.One[int](t.Context(), d, `SELECT count(*) FROM payments WHERE status = 'pending'`)
+	})
 	token := p.signIn(t, "merchant")
 	acknowledged := 0
 	for _, a := range all {
@@ -57,30 +60,63 @@ func TestKilledUnderLoad(t *testing.T) {
 		t.Errorf("only %d payments were acknowledged: that is no load", acknowledged)
 	}
 
-	d := openFile(t, dir)
-	eventually(t, "payments without an outcome", func() (int, error) {
-		return db.One[int](t.Context(), d, `SELECT count(*) FROM payments WHERE status = 'pending'`)
-	})
-	byReference, err := db.All[struct {
-		Reference string
-		ID        string
-		N         int
-	}](t.Context(), d, `SELECT reference, min(id) AS id, count(*) AS n FROM payments WHERE reference LIKE 'kill-%' GROUP BY reference`)
+	paidOnce(t, d, all)
+	balanced(t, d)
+}
+
+// paidOnce holds that each attempt made one payment: the one that its client
+// knows.
+func paidOnce(t *testing.T, d *db.DB, all []*attempt) {
+	t.Helper()
+	rows, err := db.All[struct{ Reference, ID string }](t.Context(), d, `SELECT reference, id FROM payments WHERE reference LIKE 'try-%'`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]string{}
-	for _, row := range byReference {
-		found[row.Reference] = row.ID
-		if row.N != 1 {
-			t.Errorf("%s was paid %d times", row.Reference, row.N)
+	for _, row := range rows {
+		if other, twice := found[row.Reference]; twice {
+			t.Errorf("%s was paid twice, by %s and %s", row.Reference, other, row.ID)
 		}
+		found[row.Reference] = row.ID
 	}
 	for _, a := range all {
-		if found[a.key] != a.id {
+		if found[a.key] != a.id || a.id == "" {
 			t.Errorf("%s: the client knows %q, the database %q", a.key, a.id, found[a.key])
 		}
 	}
+}
+
+// TestTwoInstances sends every request to two processes with one database, at
+// the same moment.
+func TestTwoInstances(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts two processes")
+	}
+	dir := t.TempDir()
+	instances := [2]*process{start(t, dir), start(t, dir)}
+	token := instances[0].signIn(t, "merchant")
+
+	var all []*attempt
+	for n := range 100 {
+		a := &attempt{key: fmt.Sprintf("try-0-0-%d", n)}
+		all = append(all, a)
+		ids := together(len(instances), func(i int) (id string) {
+			var got struct{ ID string } // of the payment, or of nothing: a problem has none
+			if status := instances[i].call(http.MethodPost, "/v1/payments", token, a.key, orderOf(a.key, n), &got); status != http.StatusCreated && status != http.StatusConflict {
+				t.Errorf("%s answered %d", a.key, status)
+			}
+			return got.ID
+		})
+		if a.id = ids[0]; a.id == "" {
+			a.id = ids[1]
+		}
+		if ids[1] != "" && ids[1] != a.id {
+			t.Errorf("%s is %s here and %s there", a.key, ids[0], ids[1])
+		}
+	}
+	d := openFile(t, dir)
+	paidOnce(t, d, all)
 	balanced(t, d)
 }
 
@@ -97,11 +133,11 @@ func payUntilKilled(t *testing.T, p *process, round, clients int) []*attempt {
 	for client := range clients {
 		done.Go(func() {
 			for n := 0; !dead.Load(); n++ {
-				a := &attempt{key: fmt.Sprintf("kill-%d-%d-%d", round, client, n)}
+				a := &attempt{key: fmt.Sprintf("try-%d-%d-%d", round, client, n)}
 				mu.Lock()
 				attempts = append(attempts, a)
 				mu.Unlock()
-				var got payment.Payment
+				var got struct{ ID string }
 				if p.call(http.MethodPost, "/v1/payments", token, a.key, orderOf(a.key, n), &got) == http.StatusCreated {
 					a.id = got.ID
 				}
@@ -130,7 +166,7 @@ func orderOf(key string, n int) map[string]any {
 func (a *attempt) retry(t *testing.T, p *process, token string) {
 	t.Helper()
 	var n int
-	if _, err := fmt.Sscanf(a.key, "kill-%d-%d-%d", new(int), new(int), &n); err != nil {
+	if _, err := fmt.Sscanf(a.key, "try-%d-%d-%d", new(int), new(int), &n); err != nil {
 		t.Error(err)
 	}
 	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) {
