@@ -92,7 +92,7 @@ func newApp(cfg Config, log *slog.Logger) *App {
 func openLog(cfg Config) (*slog.Logger, error) {
 	var level slog.LevelVar
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return nil, fmt.Errorf("ASHLAR_LOG_LEVEL: must be debug, info, warn or error")
+		return nil, errors.New("ASHLAR_LOG_LEVEL: must be debug, info, warn or error")
 	}
 	text := cfg.LogFormat == "text" ||
 		cfg.LogFormat == "auto" && !cfg.Production() && term.IsTerminal(int(os.Stdout.Fd()))
@@ -118,7 +118,7 @@ func requestIDs(ctx context.Context, line *logs.Line) {
 func openDatabase(ctx context.Context, cfg Config) (*db.DB, error) {
 	scheme, path, _ := strings.Cut(cfg.databaseURL(), ":")
 	if scheme != "sqlite" || path == "" {
-		return nil, fmt.Errorf("DATABASE_URL: must have the form sqlite:PATH")
+		return nil, errors.New("DATABASE_URL: must have the form sqlite:PATH")
 	}
 	if path != ":memory:" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

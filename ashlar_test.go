@@ -271,13 +271,16 @@ func start(t *testing.T, env ...string) *serving {
 	go func() {
 		d := json.NewDecoder(io.TeeReader(pipe, s.out))
 		for {
-			var line struct{ Msg, Addr, Admin_Addr string } //nolint:revive // the log's own names
+			var line struct {
+				Msg, Addr string
+				Admin     string `json:"admin_addr"`
+			}
 			if err := d.Decode(&line); err != nil {
 				break
 			}
 			if line.Msg == "serving" {
 				lines <- line.Addr
-				lines <- line.Admin_Addr
+				lines <- line.Admin
 				break
 			}
 		}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
 
@@ -40,6 +42,21 @@ type alone interface{ alone() }
 type console struct {
 	in  *os.File
 	out io.Writer
+}
+
+// printf writes to whoever typed the command. That nobody reads any more, as
+// behind a closed pipe, is no failure of the command.
+func (c console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
+
+// table writes rows in aligned columns, cells separated by tabs.
+func (c console) table(rows ...string) error {
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		if _, err := fmt.Fprintln(w, row); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
 }
 
 // typed is a command with its console, as it travels in the context from
@@ -101,7 +118,7 @@ func parseCommand(name string, args []string, in *os.File, out io.Writer) (comma
 	if err != nil {
 		return nil, fmt.Errorf("%w; \"%s --help\" lists the commands", err, name)
 	}
-	chosen, ok := parsed.Selected().Target.Addr().Interface().(appCommand)
+	chosen, ok := reflect.TypeAssert[appCommand](parsed.Selected().Target.Addr())
 	if !ok {
 		return nil, fmt.Errorf("%s: say which of its commands; \"%s %s --help\" lists them", parsed.Command(), name, parsed.Command())
 	}
@@ -142,14 +159,9 @@ type configCommand struct{}
 func (configCommand) alone() {}
 
 func (configCommand) run(_ context.Context, _ *App, io console) error {
-	var b strings.Builder
+	rows := []string{"VARIABLE\tDEFAULT\tMEANING"}
 	for _, v := range config.Describe[Config]() {
-		fmt.Fprintf(&b, "%s", v.Name)
-		if v.Default != "" {
-			fmt.Fprintf(&b, " (%s)", v.Default)
-		}
-		fmt.Fprintf(&b, "\n    %s\n", v.Doc)
+		rows = append(rows, v.Name+"\t"+v.Default+"\t"+v.Doc)
 	}
-	_, err := fmt.Fprint(io.out, b.String())
-	return err
+	return io.table(rows...)
 }

@@ -1,6 +1,7 @@
 package ashlar
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -81,9 +82,9 @@ func (c Config) Validate() error {
 	case c.Env == Development && !loopback(c.PublicAddr()):
 		return fmt.Errorf("ASHLAR_ENV: development serves demo accounts and generated keys, so it listens on loopback only, not on %s; set ASHLAR_ENV=production or ASHLAR_ADDR=127.0.0.1:8080", c.PublicAddr())
 	case c.Production() && c.SigningKeys.IsZero():
-		return fmt.Errorf("ASHLAR_SIGNING_KEYS: not set, and production makes no keys of its own; set it, or ASHLAR_SIGNING_KEYS_FILE, to what the command \"keys new\" prints")
+		return errors.New("ASHLAR_SIGNING_KEYS: not set, and production makes no keys of its own; set it, or ASHLAR_SIGNING_KEYS_FILE, to what the command \"keys new\" prints")
 	case c.TokenTTL <= 0 || c.TokenTTL > time.Hour:
-		return fmt.Errorf("ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
+		return errors.New("ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
 	}
 	return nil
 }

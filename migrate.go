@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
@@ -89,10 +88,10 @@ func (c migrateDown) run(ctx context.Context, a *App, io console) error {
 
 func printApplied(io console, applied []db.Applied, err error, nothing string) error {
 	for _, one := range applied {
-		fmt.Fprintf(io.out, "%s %s (%s)\n", one.Module, one.File, one.Duration.Round(time.Millisecond/10))
+		io.printf("%s %s (%s)\n", one.Module, one.File, one.Duration.Round(time.Millisecond/10))
 	}
 	if err == nil && len(applied) == 0 {
-		fmt.Fprintln(io.out, nothing)
+		io.printf("%s\n", nothing)
 	}
 	return err
 }
@@ -104,14 +103,13 @@ func (migrateStatus) run(ctx context.Context, a *App, io console) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "MODULE\tMIGRATION\tAPPLIED")
+	rows := []string{"MODULE\tMIGRATION\tAPPLIED"}
 	for _, s := range states {
 		when := "pending"
 		if !s.Pending() {
 			when = s.AppliedAt.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Module, s.File, when)
+		rows = append(rows, s.Module+"\t"+s.File+"\t"+when)
 	}
-	return w.Flush()
+	return io.table(rows...)
 }

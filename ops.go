@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/openapi"
@@ -17,14 +16,14 @@ type opsCommand struct{}
 func (opsCommand) declared() {}
 
 func (opsCommand) run(_ context.Context, a *App, io console) error {
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "OPERATION\tROUTE\tACCESS\tROLES\tPROMISES\tFAILS")
+	rows := []string{"OPERATION\tROUTE\tACCESS\tROLES\tPROMISES\tFAILS"}
 	for _, o := range a.operations {
 		s := o.Spec()
-		fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t%s\t%s\n", s.Name, s.Method, s.Path,
-			accessOf(s), strings.Join(a.rolesOf(s), " "), promisesOf(s), failsOf(s))
+		rows = append(rows, strings.Join([]string{
+			s.Name, s.Method + " " + s.Path, accessOf(s), strings.Join(a.rolesOf(s), " "), promisesOf(s), failsOf(s),
+		}, "\t"))
 	}
-	return w.Flush()
+	return io.table(rows...)
 }
 
 func accessOf(s *op.Spec) string {

@@ -20,9 +20,9 @@ func TestGuideListsEveryVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range config.Describe[ashlar.Config]() {
-		row := fmt.Sprintf("| `%s` | | %s", v.Name, v.Doc)
+		row := fmt.Sprintf("| %#q | | %s", v.Name, v.Doc)
 		if v.Default != "" {
-			row = fmt.Sprintf("| `%s` | `%s` | %s", v.Name, v.Default, v.Doc)
+			row = fmt.Sprintf("| %#q | %#q | %s", v.Name, v.Default, v.Doc)
 		}
 		if !strings.Contains(string(guide), row) {
 			t.Errorf("docs/configuration.md lacks the row:\n%s", row)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/term"
@@ -44,7 +43,7 @@ func (c userAdd) run(ctx context.Context, a *App, io console) error {
 	if err != nil {
 		return readable(err)
 	}
-	fmt.Fprintf(io.out, "%s %s (%s)\n", account.ID, account.Email, account.Role)
+	io.printf("%s %s (%s)\n", account.ID, account.Email, account.Role)
 	return nil
 }
 
@@ -89,9 +88,9 @@ func readPassword(c console) (string, error) {
 }
 
 func ask(c console, prompt string) (string, error) {
-	fmt.Fprint(os.Stderr, prompt)
+	_, _ = fmt.Fprint(os.Stderr, prompt)
 	typed, err := term.ReadPassword(int(c.in.Fd()))
-	fmt.Fprintln(os.Stderr)
+	_, _ = fmt.Fprintln(os.Stderr) // the typed line end was not shown
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
@@ -107,19 +106,18 @@ func (userList) run(ctx context.Context, a *App, io console) error {
 	if err := a.migrateAtStart(ctx); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tEMAIL\tROLE\tTENANT\tCREATED")
+	rows := []string{"ID\tEMAIL\tROLE\tTENANT\tCREATED"}
 	for after := ""; ; {
 		page, err := a.Accounts.List(ctx, after, listPage)
 		if err != nil {
 			return err
 		}
 		for _, one := range page {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", one.ID, one.Email, one.Role, one.Tenant, one.CreatedAt.UTC().Format(time.RFC3339))
+			rows = append(rows, strings.Join([]string{one.ID, one.Email, one.Role, one.Tenant, one.CreatedAt.UTC().Format(time.RFC3339)}, "\t"))
 			after = one.ID
 		}
 		if len(page) < listPage {
-			return w.Flush()
+			return io.table(rows...)
 		}
 	}
 }
@@ -134,6 +132,5 @@ type keysNew struct{}
 func (keysNew) alone() {}
 
 func (keysNew) run(_ context.Context, _ *App, io console) error {
-	_, err := fmt.Fprintln(io.out, auth.GenerateKey().Secret().Reveal())
-	return err
+	return io.table(auth.GenerateKey().Secret().Reveal())
 }
