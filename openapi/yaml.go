@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -31,6 +32,10 @@ func YAML(document []byte) ([]byte, error) {
 	return escapeInvisible(out.Bytes()), nil
 }
 
+// readOtherwise is what readers of YAML 1.1 do not take for a text: booleans,
+// among them Norway's country code, and times of day, which are numbers there.
+var readOtherwise = regexp.MustCompile(`^(?:(?i:y|n|yes|no|on|off)|[-+]?[0-9]+(?::[0-9.]+)+)$`)
+
 func yamlNode(in *json.Decoder) (*yaml.Node, error) {
 	token, err := in.Token()
 	if err != nil {
@@ -53,7 +58,7 @@ func yamlNode(in *json.Decoder) (*yaml.Node, error) {
 		return n, err
 	case string:
 		n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v}
-		if strings.ContainsFunc(v, unseen) {
+		if strings.ContainsFunc(v, unseen) || readOtherwise.MatchString(v) {
 			n.Style = yaml.DoubleQuotedStyle
 		}
 		return n, nil
