@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/card"
@@ -194,5 +195,30 @@ func TestDemoIsBalanced(t *testing.T) {
 	}
 	if n, err := db.One[int](t.Context(), s.db, `SELECT count(DISTINCT status) FROM payments`); n != 7 || err != nil {
 		t.Errorf("%d statuses are shown, want all 7; %v", n, err)
+	}
+}
+
+// TestLateOutcomeChangesNothing lets the settler overtake a request that is
+// still under way.
+func TestLateOutcomeChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	list(s.shop, "payments.list", nil).OK() // migrates
+	ctx := access.With(t.Context(), access.Principal{ID: "usr_1", Account: "shop-1"})
+	late, err := s.begin(ctx, order())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.settleStranded(t.Context()); n != 1 || err != nil {
+		t.Fatalf("settled %d, %v", n, err)
+	}
+	if _, err := s.settle(ctx, late, network.Answer{}); !errors.Is(err, ErrDeclined) {
+		t.Errorf("the late request learns %v, want the outcome that stands: %v", err, ErrDeclined)
+	}
+	if all := feed(s.shop, "events.list", nil).OK(); len(all.Data) != 1 || all.Data[0].Type != WasDeclined {
+		t.Errorf("events are %+v, want one decline", all.Data)
+	}
+	if n, err := db.One[int](t.Context(), s.db, `SELECT count(*) FROM ledger_entries`); n != 0 || err != nil {
+		t.Errorf("a declined payment has %d entries in the ledger, %v", n, err)
 	}
 }
