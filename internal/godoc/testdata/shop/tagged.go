@@ -1,0 +1,4 @@
+//go:build ignore
+
+// Command tagged is not part of the package.
+package main
