@@ -12,11 +12,24 @@ type collector struct {
 	docs     map[string]string
 	types    map[string]*ast.TypeSpec
 	comments map[string]*ast.CommentGroup // of the types
+	given    map[string]bool              // functions and methods that are given to package op
 	done     map[string]bool
 }
 
-// declare notes the types of a file, and returns its functions.
+// declare notes the types of a file and what it declares operations with, and
+// returns its functions.
 func (c *collector) declare(f *ast.File) (functions []*ast.FuncDecl) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 2 && declares(call.Fun) {
+			switch handler := call.Args[2].(type) {
+			case *ast.Ident:
+				c.given[handler.Name] = true
+			case *ast.SelectorExpr:
+				c.given[handler.Sel.Name] = true
+			}
+		}
+		return true
+	})
 	for _, decl := range f.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
@@ -36,6 +49,10 @@ func (c *collector) declare(f *ast.File) (functions []*ast.FuncDecl) {
 		}
 	}
 	return functions
+}
+
+func declares(f ast.Expr) bool {
+	return isSelector(f, "op", "Query") || isSelector(f, "op", "Command") || isSelector(f, "op", "Stream")
 }
 
 func firstText(groups ...*ast.CommentGroup) *ast.CommentGroup {

@@ -21,6 +21,7 @@ func TestCollectFindsWhatHandlersLeadTo(t *testing.T) {
 	want := map[string]string{
 		"Service.Capture": "Capture takes an authorized payment, see Payment and https://example.com/.\n\nIt does so:\n\n- once\n- and for all\n\n" +
 			"## Retries\n\nRepeat it with the same key:\n\n    curl -H 'Idempotency-Key: 1'\n\nAs the norm (https://example.com/norm) and Service.Capture say.",
+		"Service.get":   "get is given to package op.",
 		"List":          "List returns a page.",
 		"Generic.Watch": "Watch goes on.",
 		"Capture":       "Capture is the input.",

@@ -31,11 +31,12 @@ type Package struct {
 }
 
 // Collect reads the package in dir, tests and generated documentation left
-// out. It collects the comments of every handler, that is of every function
-// of the form func(context.Context, In) (Out, error) or
-// func(context.Context, In) iter.Seq2[Out, error], and of the types that they
-// lead to, and of every struct with json tags, because handlers of other
-// packages may lead to those.
+// out. It collects the comments of handlers, that is of functions of the form
+// func(context.Context, In) (Out, error) or
+// func(context.Context, In) iter.Seq2[Out, error] which are exported or which
+// the package gives to op.Query, op.Command or op.Stream, and of the types
+// that those lead to. Exported structs with json tags count as well, because
+// handlers of other packages may lead to them.
 func Collect(dir string) (Package, error) {
 	listed, err := build.ImportDir(dir, 0)
 	if err != nil {
@@ -47,7 +48,7 @@ func Collect(dir string) (Package, error) {
 			return Package{}, err
 		}
 	}
-	c := collector{docs: p.Docs, types: map[string]*ast.TypeSpec{}, comments: map[string]*ast.CommentGroup{}, done: map[string]bool{}}
+	c := collector{docs: p.Docs, types: map[string]*ast.TypeSpec{}, comments: map[string]*ast.CommentGroup{}, given: map[string]bool{}, done: map[string]bool{}}
 	files := token.NewFileSet()
 	var functions []*ast.FuncDecl
 	for _, name := range listed.GoFiles {
@@ -61,10 +62,12 @@ func Collect(dir string) (Package, error) {
 		functions = append(functions, c.declare(f)...)
 	}
 	for _, fn := range functions {
-		c.function(fn)
+		if fn.Name.IsExported() || c.given[fn.Name.Name] {
+			c.function(fn)
+		}
 	}
 	for name, spec := range c.types {
-		if hasJSONTags(spec) {
+		if spec.Name.IsExported() && hasJSONTags(spec) {
 			c.named(name)
 		}
 	}

@@ -45,13 +45,26 @@ func (*Generic[T]) Watch(context.Context, struct{}) iter.Seq2[Event, error] { re
 // Generic is no part of the API.
 type Generic[T any] struct{}
 
+// get is given to package op.
+func (s *Service) get(context.Context, Capture) (Payment, error) { return Payment{}, nil }
+
+// begin only looks like a handler.
+func (s *Service) begin(context.Context, Capture) (Payment, error) { return Payment{}, nil }
+
+func (s *Service) operations() []op.Operation {
+	return []op.Operation{
+		op.Query("payments.get", "GET /payments/{id}", s.get, op.Public()),
+		op.Query("silent", "GET /silent", silent, op.Public()),
+	}
+}
+
 // helper is no handler: it has no error.
 func helper(ctx context.Context, in Capture) Payment { return Payment{} }
 
 // find is no handler: what it takes is not a context.
 func find(a string, in Capture) (Payment, error) { return Payment{}, nil }
 
-func (s *Service) Silent(context.Context, hidden) (struct{}, error) { return struct{}{}, nil }
+func silent(context.Context, hidden) (struct{}, error) { return struct{}{}, nil }
 
 // Capture is the input.
 type Capture struct {
@@ -99,4 +112,9 @@ type Tagged struct {
 type Untouched struct {
 	ID   string `json:"-"`
 	Name string `db:"name"`
+}
+
+// intent is tagged and unexported.
+type intent struct {
+	ID string `json:"id"`
 }
