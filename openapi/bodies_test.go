@@ -149,6 +149,9 @@ func edges(t *rule.Type) (least, most string) {
 var samples = map[string][]any{
 	`^[A-Z]{2}-[0-9]+$`: {"AB-1", "ZZ-" + strings.Repeat("9", 20)},
 	`^[^\n]x$`:          {"ax", "éx", "xx"},
+	`^[0-9]{12,19}$`:    {"424242424242", "4242424242424242424"},
+	`^[0-9]{3,4}$`:      {"000", "1234"},
+	`^[A-Za-z0-9-]+$`:   {"order-1"},
 	"email":             {"a@example.com", `"quoted"@example.com`},
 	"uuid":              {"2eb8aa08-aa98-11ea-b4aa-73b441d16380"},
 	"date":              {"2024-02-29"},

@@ -244,11 +244,11 @@ func sizeBounds(s *object, t *rule.Type, least, most string) {
 // keySchema describes the names of a map. They are texts, which needs no
 // saying.
 func (d *document) keySchema(key *rule.Type, as role) object {
-	if s := d.schema(key, as); s[0].name == "$ref" {
-		return s
-	} else {
+	s := d.schema(key, as)
+	if s[0].name == "type" {
 		return s[1:]
 	}
+	return s
 }
 
 func (d *document) objectSchema(s *object, t *rule.Type, as role, hidden []string) {
