@@ -85,7 +85,7 @@ func (a *App) mountBuiltin(mux *serve.Mux) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{mux.Handle("GET "+fault.TypePrefix+"{slug}", openapi.Problems(a.operations))}
 	if !a.cfg.Production() || a.cfg.PublicDocs {
 		yaml, err := openapi.YAML(doc)
 		if err != nil {
@@ -94,6 +94,8 @@ func (a *App) mountBuiltin(mux *serve.Mux) error {
 		errs = append(errs,
 			mux.Handle("GET /openapi.json", openapi.Serve(doc, "application/json")),
 			mux.Handle("GET /openapi.yaml", openapi.Serve(yaml, "application/yaml")),
+			mux.Handle("GET /docs", openapi.Docs()),
+			mux.Handle("GET /docs/{asset}", openapi.Docs()),
 		)
 	}
 	return errors.Join(errs...)
