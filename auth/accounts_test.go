@@ -47,8 +47,10 @@ func open(t *testing.T) desk {
 }
 
 func (d desk) with(p *auth.Passwords) *auth.Accounts {
-	return auth.NewAccounts(auth.AccountsConfig{Store: d.store, Passwords: p, Tokens: d.tokens, Now: newClock().now,
-		Role: func(role string) bool { return role == "merchant" || role == "admin" }})
+	return auth.NewAccounts(auth.AccountsConfig{
+		Store: d.store, Passwords: p, Tokens: d.tokens, Now: newClock().now,
+		Role: func(role string) bool { return role == "merchant" || role == "admin" },
+	})
 }
 
 var shop = auth.NewAccount{Email: "Shop@Example.test", Password: "square-and-true", Role: "merchant", Tenant: "mer_1"}

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -108,7 +109,7 @@ func parseKey(text string) (Key, error) {
 		}
 		return Key{id: thumbprint(public), public: public}, nil
 	}
-	return Key{}, fmt.Errorf("is a PEM block of another type; expected PRIVATE KEY or PUBLIC KEY")
+	return Key{}, errors.New("is a PEM block of another type; expected PRIVATE KEY or PUBLIC KEY")
 }
 
 func parseSeed(text string) (Key, error) {

@@ -124,7 +124,7 @@ func createKey(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
+	defer func() { _ = os.Remove(file.Name()) }() // at worst a second name of the key, as private
 	_, err = file.WriteString(GenerateKey().PEM().Reveal())
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err

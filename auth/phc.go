@@ -36,8 +36,8 @@ func (p params) check() error {
 	return nil
 }
 
-// phc is a hash in the string format of the password hashing competition:
-// $argon2id$v=19$m=19456,t=2,p=1$salt$digest
+// phc is a hash in the string format of the password hashing competition,
+// $argon2id$v=19$m=19456,t=2,p=1$salt$digest.
 type phc struct {
 	params
 	salt, digest []byte
