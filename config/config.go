@@ -96,7 +96,7 @@ func (l *loader) fill(target reflect.Value, fields []field) (readable bool) {
 	if !readable || !target.CanInterface() { // embedded by an unexported name
 		return readable
 	}
-	check, ok := target.Addr().Interface().(interface{ Validate() error })
+	check, ok := reflect.TypeAssert[interface{ Validate() error }](target.Addr())
 	if !ok {
 		return readable
 	}

@@ -287,7 +287,7 @@ func compare(a, b settings) string {
 
 type outer struct {
 	Inner pool
-	Key string `env:"KEY"`
+	Key   string `env:"KEY"`
 }
 
 func (o outer) Validate() error {

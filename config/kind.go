@@ -86,7 +86,7 @@ func textKind(name, want string) kind {
 func basicKind(t reflect.Type) (kind, bool) {
 	switch t.Kind() {
 	case reflect.String:
-		if enum, ok := reflect.Zero(t).Interface().(interface{ Values() []string }); ok {
+		if enum, ok := reflect.TypeAssert[interface{ Values() []string }](reflect.Zero(t)); ok {
 			return oneOf(enum.Values()), true
 		}
 		return kind{name: "text", want: "a text", parse: func(target reflect.Value, value string) error {
@@ -113,14 +113,16 @@ func basicKind(t reflect.Type) (kind, bool) {
 }
 
 func oneOf(values []string) kind {
-	return kind{name: strings.Join(values, " | "), want: "one of " + strings.Join(values, ", "),
+	return kind{
+		name: strings.Join(values, " | "), want: "one of " + strings.Join(values, ", "),
 		parse: func(target reflect.Value, value string) error {
 			if !slices.Contains(values, value) {
 				return errors.New("not in the list")
 			}
 			target.SetString(value)
 			return nil
-		}}
+		},
+	}
 }
 
 func optional(t reflect.Type) (kind, bool) {

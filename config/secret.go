@@ -61,7 +61,7 @@ func (s Secret) String() string {
 }
 
 // Format writes String whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) } // into fmt's buffer, which cannot fail
 
 // LogValue is String, for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
@@ -82,7 +82,7 @@ func readSecret(path string) (value, problem string) {
 	if err != nil {
 		return "", "cannot be read: " + err.Error()
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	switch {
 	case err != nil:
