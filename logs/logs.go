@@ -24,6 +24,7 @@ import (
 // Format is how a line looks.
 type Format uint8
 
+// The formats of a line.
 const (
 	JSON Format = iota // one JSON object
 	Text               // time, level, message and key=value

@@ -61,6 +61,7 @@ func (h untimed) Handle(ctx context.Context, r slog.Record) error {
 	r.Time = time.Time{}
 	return h.Handler.Handle(ctx, r)
 }
+
 func (h untimed) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return untimed{h.Handler.WithAttrs(attrs)}
 }
@@ -135,17 +136,25 @@ func TestGroups(t *testing.T) {
 		say        func(*slog.Logger)
 		json, text string
 	}{
-		"a group": {func(l *slog.Logger) { l.Info("m", slog.Group("g", "a", 1, "b", 2), "c", 3) },
-			`,"g":{"a":1,"b":2},"c":3}`, ` g.a=1 g.b=2 c=3`},
-		"groups within": {func(l *slog.Logger) {
-			l.WithGroup("g").With("a", 1).WithGroup("h").Info("m", "b", 2, slog.Group("i", "c", 3))
+		"a group": {
+			func(l *slog.Logger) { l.Info("m", slog.Group("g", "a", 1, "b", 2), "c", 3) },
+			`,"g":{"a":1,"b":2},"c":3}`, ` g.a=1 g.b=2 c=3`,
 		},
-			`,"g":{"a":1,"h":{"b":2,"i":{"c":3}}}}`, ` g.a=1 g.h.b=2 g.h.i.c=3`},
-		"attributes after a group": {func(l *slog.Logger) { l.With("a", 1).WithGroup("g").With("b", 2).With("c", 3).Info("m", "d", 4) },
-			`,"a":1,"g":{"b":2,"c":3,"d":4}}`, ` a=1 g.b=2 g.c=3 g.d=4`},
+		"groups within": {
+			func(l *slog.Logger) {
+				l.WithGroup("g").With("a", 1).WithGroup("h").Info("m", "b", 2, slog.Group("i", "c", 3))
+			},
+			`,"g":{"a":1,"h":{"b":2,"i":{"c":3}}}}`, ` g.a=1 g.h.b=2 g.h.i.c=3`,
+		},
+		"attributes after a group": {
+			func(l *slog.Logger) { l.With("a", 1).WithGroup("g").With("b", 2).With("c", 3).Info("m", "d", 4) },
+			`,"a":1,"g":{"b":2,"c":3,"d":4}}`, ` a=1 g.b=2 g.c=3 g.d=4`,
+		},
 		"an empty group": {func(l *slog.Logger) { l.WithGroup("g").Info("m", slog.Group("h", slog.Group("i"))) }, `}`, ``},
-		"an empty group among others": {func(l *slog.Logger) { l.Info("m", slog.Group("g", slog.Group("h"), "a", 1), slog.Group("i")) },
-			`,"g":{"a":1}}`, ` g.a=1`},
+		"an empty group among others": {
+			func(l *slog.Logger) { l.Info("m", slog.Group("g", slog.Group("h"), "a", 1), slog.Group("i")) },
+			`,"g":{"a":1}}`, ` g.a=1`,
+		},
 		"a group without a key": {func(l *slog.Logger) { l.Info("m", slog.Group("", "a", 1)) }, `,"a":1}`, ` a=1`},
 	} {
 		t.Run(name, func(t *testing.T) {
