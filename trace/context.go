@@ -41,8 +41,7 @@ type Context struct {
 // they name a request and must never guard one.
 func New() Context {
 	var c Context
-	high := rand.Uint64()
-	binary.BigEndian.PutUint64(c.TraceID[:8], high)
+	binary.BigEndian.PutUint64(c.TraceID[:8], rand.Uint64()) //nolint:gosec // ids are not secrets
 	binary.BigEndian.PutUint64(c.TraceID[8:], nonZero())
 	binary.BigEndian.PutUint64(c.SpanID[:], nonZero())
 	return c
@@ -59,7 +58,7 @@ func (c Context) Child() Context {
 // reserves for "invalid".
 func nonZero() uint64 {
 	for {
-		if n := rand.Uint64(); n != 0 {
+		if n := rand.Uint64(); n != 0 { //nolint:gosec // ids are not secrets
 			return n
 		}
 	}

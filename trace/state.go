@@ -1,6 +1,9 @@
 package trace
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Bounds of a tracestate that is carried on. W3C asks for at least these; more
 // would let a caller make every request of ours heavier.
@@ -50,10 +53,8 @@ func bounded(list string) State {
 		if members == maxStateMembers || stop > maxStateBytes {
 			break
 		}
-		for _, seen := range keys[:members] {
-			if seen == key {
-				return ""
-			}
+		if slices.Contains(keys[:members], key) {
+			return ""
 		}
 		keys[members] = key
 		members++
