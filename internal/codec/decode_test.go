@@ -55,8 +55,6 @@ type embedded struct {
 	Deep int `json:"deep,omitzero"`
 }
 
-func to[T any](v T) *T { return &v }
-
 func TestDecodeReads(t *testing.T) {
 	t.Parallel()
 	d := decoderOf[everything](t)
@@ -85,12 +83,12 @@ func TestDecodeReads(t *testing.T) {
 		`{"list":[1, 2,3,4,5 , 6],"lists":[[],["a"],["b","c"]]}`:                         {List: []int{1, 2, 3, 4, 5, 6}, Lists: [][]string{{}, {"a"}, {"b", "c"}}},
 		`{"labels":{},"counts":{"EUR":1,"USD":2}}`:                                       {Labels: map[string]string{}, Counts: map[currency]int{"EUR": 1, "USD": 2}},
 		`{"labels":{"a":"b","":" "}}`:                                                    {Labels: map[string]string{"a": "b", "": " "}},
-		`{"cards":{"x":{"a":"1"},"y":{"a":"2","b":3}}}`:                                  {Cards: map[string]inner{"x": {A: "1"}, "y": {A: "2", B: to(int64(3))}}},
+		`{"cards":{"x":{"a":"1"},"y":{"a":"2","b":3}}}`:                                  {Cards: map[string]inner{"x": {A: "1"}, "y": {A: "2", B: new(int64(3))}}},
 		`{"inner":null}`:                                                                 {},
 		`{"inner":{"a":"x","b":null,"c":[{"a":"y"}]}}`:                                   {Inner: &inner{A: "x", C: []inner{{A: "y"}}}},
 		`{"inners":[{"a":"x"},{"a":"y"}]}`:                                               {Inners: []inner{{A: "x"}, {A: "y"}}},
 		`{"nodes":[null,{"a":"x"}]}`:                                                     {Nodes: []*inner{nil, {A: "x"}}},
-		`{"twice":7}`:                                                                    {Twice: to(to(7))},
+		`{"twice":7}`:                                                                    {Twice: new(new(7))},
 		`{"patch":null}`:                                                                 {Patch: rule.Null[int]()},
 		`{"patch":0}`:                                                                    {Patch: rule.Some(0)},
 		`{"swap":{"a":"x"}}`:                                                             {Swap: rule.Some(inner{A: "x"})},

@@ -103,8 +103,9 @@ func (n *node) append(dst []byte, p unsafe.Pointer, depth int) ([]byte, error) {
 		return n.appendRecord(dst, p, depth+1)
 	case list:
 		return n.appendList(dst, p, depth+1)
+	default: // a mapping, the last of those with members
+		return n.appendMap(dst, p, depth+1)
 	}
-	return n.appendMap(dst, p, depth+1)
 }
 
 func (n *node) appendRecord(dst []byte, p unsafe.Pointer, depth int) ([]byte, error) {

@@ -47,8 +47,7 @@ func (r *Reading) keepForeign(n *node, p unsafe.Pointer, s []byte) {
 // body, so nothing of them is kept.
 func (r *Reading) violateForeign(err error) {
 	of := *notThisType
-	var semantic *json.SemanticError
-	if errors.As(err, &semantic) {
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 		for token := range semantic.JSONPointer.Tokens() {
 			of.Pointer += segment(token)
 		}

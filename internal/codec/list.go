@@ -22,8 +22,9 @@ func (r *Reading) items(n *node, p unsafe.Pointer) bool {
 	slice := reflect.NewAt(n.typ, p).Elem()
 	size := n.elem.typ.Size()
 	count, met := 0, len(r.bad)
-	another, ok := r.space() != ']', true
+	another := r.space() != ']'
 	for another {
+		var ok bool
 		if r.full() || n.of.Size.Max > 0 && count >= n.of.Size.Max {
 			// The list is refused already: what follows must be JSON, but
 			// need not take memory.

@@ -18,7 +18,7 @@ func (r *Reading) entries(n *node, p unsafe.Pointer) bool {
 	key, entry := reflect.New(n.typ.Key()).Elem(), reflect.New(n.typ.Elem())
 	var met nameSet
 	count := 0
-	another, ok := r.space() != '}', true
+	another := r.space() != '}'
 	for another {
 		r.space()
 		start := r.i
@@ -48,7 +48,7 @@ func (r *Reading) entries(n *node, p unsafe.Pointer) bool {
 		}
 	}
 	r.checkSize(n.of, count)
-	return ok && r.leave()
+	return r.leave()
 }
 
 // textEntries is entries for a map from texts to texts, without reflection: a
@@ -60,7 +60,7 @@ func (r *Reading) textEntries(n *node, p unsafe.Pointer) bool {
 	}
 	m := make(map[string]string)
 	*(*map[string]string)(p) = m
-	another, ok := r.space() != '}', true
+	another := r.space() != '}'
 	for another {
 		r.space()
 		start := r.i
@@ -89,7 +89,7 @@ func (r *Reading) textEntries(n *node, p unsafe.Pointer) bool {
 		}
 	}
 	r.checkSize(n.of, len(m))
-	return ok && r.leave()
+	return r.leave()
 }
 
 // key reads the key of a map's entry, which obeys the rules of its type, and

@@ -1,5 +1,7 @@
 package codec
 
+import "slices"
+
 // names finds a member by its name: a hash table without collisions, whose
 // seed was searched when the type was compiled.
 type names struct {
@@ -72,10 +74,8 @@ func (s *nameSet) add(name string) bool {
 		s.many[name] = struct{}{}
 		return !known
 	}
-	for _, n := range s.few {
-		if n == name {
-			return false
-		}
+	if slices.Contains(s.few, name) {
+		return false
 	}
 	if s.few == nil {
 		s.few = make([]string, 0, 8)

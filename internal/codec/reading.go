@@ -111,7 +111,8 @@ func (d *Decoder) Begin(dst any) Reading {
 // the body: the caller must neither change nor reuse it.
 func (r *Reading) Body(body []byte) error {
 	r.b, r.i, r.copies = body, 0, len(body) > aliased
-	root, ok := r.d.root, false
+	root := r.d.root
+	var ok bool
 	if c := r.space(); root.shape == record && c == '{' {
 		ok = r.members(root.rec, r.dst, &r.seen)
 	} else {

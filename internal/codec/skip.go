@@ -27,11 +27,12 @@ func (r *Reading) skipList() bool {
 	if !r.enter() {
 		return false
 	}
-	another, ok := r.space() != ']', true
+	another := r.space() != ']'
 	for another {
 		if !r.skip() {
 			return false
 		}
+		var ok bool
 		if another, ok = r.more(']'); !ok {
 			return false
 		}
@@ -44,7 +45,7 @@ func (r *Reading) skipObject() bool {
 		return false
 	}
 	var met nameSet
-	another, ok := r.space() != '}', true
+	another := r.space() != '}'
 	for another {
 		r.space()
 		start := r.i
@@ -62,7 +63,7 @@ func (r *Reading) skipObject() bool {
 			return false
 		}
 	}
-	return ok && r.leave()
+	return r.leave()
 }
 
 // name reads a name, as text does, and the colon after it.

@@ -83,8 +83,8 @@ func TestTextFillsMembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := search{
-		ID: "pay_1", Limit: 100, Page: to(uint8(0)), Ratio: 0.25, Deep: true, Codes: []currency{"EUR", "USD"},
-		After: time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC), Hash: []byte{1, 2}, From: to(netip.MustParseAddr("::1")),
+		ID: "pay_1", Limit: 100, Page: new(uint8(0)), Ratio: 0.25, Deep: true, Codes: []currency{"EUR", "USD"},
+		After: time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC), Hash: []byte{1, 2}, From: new(netip.MustParseAddr("::1")),
 		Flag: rule.Some(false), Note: "from the body", Amount: 7,
 	}
 	if diff := cmp.Diff(want, got, sameValue); diff != "" {

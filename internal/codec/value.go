@@ -90,7 +90,7 @@ func (r *Reading) members(o *object, p unsafe.Pointer, seen *presence) bool {
 	}
 	var strangers nameSet
 	next := 0
-	another, ok := r.space() != '}', true
+	another := r.space() != '}'
 	for another {
 		r.space()
 		start, i := r.i, -1
@@ -129,6 +129,7 @@ func (r *Reading) members(o *object, p unsafe.Pointer, seen *presence) bool {
 			r.under(met, f.name)
 			next = i + 1
 		}
+		var ok bool
 		if another, ok = r.more('}'); !ok {
 			return false
 		}
