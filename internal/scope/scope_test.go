@@ -58,11 +58,11 @@ func TestDeadlineWithoutDone(t *testing.T) {
 		if at, ok := s.Deadline(); !ok || time.Until(at) != time.Second {
 			t.Fatalf("Deadline() = %v, %v", at, ok)
 		}
-		time.Sleep(time.Second - 1)
+		time.Sleep(time.Second - time.Nanosecond)
 		if err := s.Err(); err != nil {
 			t.Fatalf("Err() before the deadline = %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if err := s.Err(); err != context.DeadlineExceeded {
 			t.Fatalf("Err() at the deadline = %v", err)
 		}
