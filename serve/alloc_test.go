@@ -15,7 +15,7 @@ import (
 	"github.com/ashlar-go/ashlar/serve"
 )
 
-func TestMuxHitCostsWhatServeMuxCosts(t *testing.T) {
+func TestMuxHitAllocatesAsServeMuxDoes(t *testing.T) {
 	var ours serve.Mux
 	theirs := http.NewServeMux()
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -24,10 +25,10 @@ const maxLoggedPath = 1 << 10
 func (o *observer) finish(x *response, r *http.Request) {
 	cause := recover()
 	abort := false
-	switch {
-	case cause == nil:
+	switch cause {
+	case nil:
 		o.complete(x)
-	case cause == http.ErrAbortHandler:
+	case http.ErrAbortHandler:
 		abort = true
 		x.scope.Code = "aborted"
 	default:
@@ -46,7 +47,7 @@ func (o *observer) finish(x *response, r *http.Request) {
 func (o *observer) complete(x *response) {
 	switch {
 	case x.scope.Status != 0:
-	case x.scope.Err() == context.Canceled:
+	case errors.Is(x.scope.Err(), context.Canceled):
 		x.scope.Status = statusClientGone
 	default:
 		x.WriteHeader(http.StatusOK)

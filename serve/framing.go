@@ -259,6 +259,7 @@ func (f *framing) chunkByte(c byte) refusal {
 			return refusedChunkEnd
 		}
 		f.phase, f.digits = chunkSize, 0
+	default: // the caller reads the other phases
 	}
 	return ""
 }

@@ -179,7 +179,7 @@ func (c *guarded) release() { c.raw.Store(true) }
 // the kernel reset it, and the client would lose the answer.
 func (c *guarded) linger() {
 	_ = c.CloseWrite()
-	_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 }
 

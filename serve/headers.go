@@ -28,7 +28,7 @@ func shared(name, value string) header { return header{name, []string{value}[:1:
 // dress sets the headers that every response has, before the handler runs, so
 // that it may replace them.
 func (o *observer) dress(x *response) {
-	h := x.ResponseWriter.Header()
+	h := x.Header()
 	for i := range o.headers {
 		h[o.headers[i].name] = o.headers[i].value
 	}
@@ -39,7 +39,7 @@ func (o *observer) dress(x *response) {
 // undress drops what a handler had set before it failed: a length or an ETag
 // of the answer that is not coming.
 func (o *observer) undress(x *response) {
-	clear(x.ResponseWriter.Header())
+	clear(x.Header())
 	o.dress(x)
 }
 

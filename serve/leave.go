@@ -45,7 +45,7 @@ func (s *Server) leave(served <-chan error) error {
 		s.conns.closeSilent(time.Now(), forever)
 		select {
 		case <-tick.C:
-		case <-served: // Close was called, or the listener broke
+		case <-served: //nolint:errcheck // Close was called, or the listener broke: either way nobody new comes
 			return s.cut()
 		}
 	}
@@ -58,7 +58,7 @@ func (s *Server) leave(served <-chan error) error {
 		}
 		select {
 		case <-tick.C:
-		case <-served:
+		case <-served: //nolint:errcheck // as above
 			return s.cut()
 		}
 	}

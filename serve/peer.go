@@ -2,6 +2,7 @@ package serve
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -20,8 +21,7 @@ func clientIP(peer string, forwarded []string, trusted []netip.Prefix) string {
 		return host
 	}
 	addr = addr.Unmap()
-	for i := len(forwarded) - 1; i >= 0; i-- {
-		list := forwarded[i]
+	for _, list := range slices.Backward(forwarded) {
 		for list != "" {
 			if !anyContains(trusted, addr) {
 				return addr.String()

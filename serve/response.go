@@ -32,7 +32,7 @@ func (x *response) WriteHeader(status int) {
 	if x.scope.Status == 0 && status >= 200 {
 		select {
 		case <-x.drain: // nil outside a draining server, and so never ready
-			closing(x.ResponseWriter.Header())
+			closing(x.Header())
 		default:
 		}
 	}
