@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -64,10 +65,8 @@ func Up(ctx context.Context, d *DB, list ...Migrations) ([]Applied, error) {
 // in the list until it has none left, then of the one before. It stops early
 // when nothing is left.
 func Down(ctx context.Context, d *DB, steps int, list ...Migrations) ([]Applied, error) {
-	backwards := make([]Migrations, 0, len(list))
-	for i := len(list) - 1; i >= 0; i-- {
-		backwards = append(backwards, list[i])
-	}
+	backwards := slices.Clone(list)
+	slices.Reverse(backwards)
 	var undone []Applied
 	err := migrate(ctx, d, backwards, func(m Migrations, p *goose.Provider) error {
 		for len(undone) < steps {

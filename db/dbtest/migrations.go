@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,9 +16,9 @@ import (
 // files is a directory of migrations, each an Up and a Down part.
 func files(pairs ...string) fstest.MapFS {
 	dir := fstest.MapFS{}
-	for i := 0; i < len(pairs); i += 2 {
-		name := fmt.Sprintf("migrations/%03d_step.sql", i/2+1)
-		dir[name] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + pairs[i] + ";\n-- +goose Down\n" + pairs[i+1] + ";\n")}
+	for pair := range slices.Chunk(pairs, 2) {
+		name := fmt.Sprintf("migrations/%03d_step.sql", len(dir)+1)
+		dir[name] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + pair[0] + ";\n-- +goose Down\n" + pair[1] + ";\n")}
 	}
 	return dir
 }

@@ -120,7 +120,7 @@ func panics(t *testing.T, d *db.DB) {
 	notes(t, d)
 	func() {
 		defer func() {
-			if r := recover(); r != errTest {
+			if r := recover(); r != errTest { //nolint:errorlint // it must be the very error
 				t.Errorf("recovered %v", r)
 			}
 		}()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -296,7 +297,7 @@ func placeholders(t *testing.T, d *db.DB) {
 	}
 	twelve := make([]any, 12)
 	for i := range twelve {
-		twelve[i] = fmt.Sprint(i + 1)
+		twelve[i] = strconv.Itoa(i + 1)
 	}
 	if got, err := db.One[string](t.Context(), d, `SELECT CAST($12 AS TEXT) || CAST($11 AS TEXT) || CAST($1 AS TEXT) ||
 		CAST($2 AS TEXT) || CAST($3 AS TEXT) || CAST($4 AS TEXT) || CAST($5 AS TEXT) || CAST($6 AS TEXT) ||

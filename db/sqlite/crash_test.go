@@ -80,6 +80,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 
 // TestChildOfTheCrash is the process that is killed.
 func TestChildOfTheCrash(t *testing.T) {
+	t.Parallel()
 	path := os.Getenv("ASHLAR_TEST_CRASH")
 	if path == "" {
 		t.Skip("only runs as a child of TestKilledProcessLosesNothing")

@@ -109,7 +109,7 @@ func constraint(kind db.Kind, msg string, cause error) error {
 		c.Name = place
 		return c
 	}
-	for _, p := range strings.Split(place, ", ") {
+	for p := range strings.SplitSeq(place, ", ") {
 		table, column, ok := strings.Cut(p, ".")
 		if !ok {
 			c.Name = place

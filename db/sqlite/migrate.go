@@ -90,9 +90,9 @@ func dangling(n *native.Conn) error {
 // migrations need, on a connection that is already in a transaction.
 type connector struct{ native *native.Conn }
 
-func (c connector) Connect(context.Context) (driver.Conn, error) { return pooled{c.native}, nil }
+func (c connector) Connect(context.Context) (driver.Conn, error) { return pooled(c), nil }
 func (c connector) Driver() driver.Driver                        { return c }
-func (c connector) Open(string) (driver.Conn, error)             { return pooled{c.native}, nil }
+func (c connector) Open(string) (driver.Conn, error)             { return pooled(c), nil }
 
 type pooled struct{ native *native.Conn }
 
@@ -100,7 +100,7 @@ type pooled struct{ native *native.Conn }
 func (p pooled) Close() error { return nil }
 
 func (p pooled) Begin() (driver.Tx, error) {
-	return step{p.native}, p.native.Run("SAVEPOINT step")
+	return step(p), p.native.Run("SAVEPOINT step")
 }
 
 // step is what a migration takes for its transaction.

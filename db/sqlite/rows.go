@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ashlar-go/ashlar/db"
@@ -74,7 +75,7 @@ func (r *rows) Scan(dst ...any) error {
 	r.conn.mu.Lock()
 	defer r.conn.mu.Unlock()
 	if r.closed || r.waiting || !r.row {
-		return fmt.Errorf("db/sqlite: Scan without a row: call Next first")
+		return errors.New("db/sqlite: Scan without a row: call Next first")
 	}
 	if len(dst) != len(r.stmt.Columns) {
 		return fmt.Errorf("db/sqlite: %d columns for %d values", len(r.stmt.Columns), len(dst))

@@ -80,7 +80,7 @@ func openAdapter(ctx context.Context, cfg Config) (*adapter, error) {
 		return nil, err
 	}
 	if cfg.Path == "" {
-		return nil, errors.New("db/sqlite: Config.Path is empty: name a file, or :memory:")
+		return nil, errors.New("db/sqlite: Config.Path is empty: name :memory: or a file")
 	}
 	if cfg.Readers < 0 || cfg.Wait < 0 || cfg.Group < 0 || cfg.Checkpoint < 0 {
 		return nil, errors.New("db/sqlite: Config holds a negative number: zero means the default")

@@ -32,8 +32,7 @@ func fieldsOf(t reflect.Type) (map[string]field, error) {
 }
 
 func collect(root, t reflect.Type, at field, fields map[string]field) error {
-	for i := range t.NumField() {
-		sf := t.Field(i)
+	for sf := range t.Fields() {
 		tag := sf.Tag.Get("db")
 		if tag == "-" {
 			continue

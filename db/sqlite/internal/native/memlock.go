@@ -159,7 +159,7 @@ func (h *ramHandle) unlockShm() {
 // ramShmBarrier orders memory accesses, as taking any mutex does.
 func ramShmBarrier(_ *libc.TLS, _ uintptr) {
 	ram.mu.Lock()
-	defer ram.mu.Unlock()
+	defer ram.mu.Unlock() //nolint:gocritic // staticcheck takes the pair without defer for a mistake
 }
 
 func ramShmUnmap(tls *libc.TLS, pFile uintptr, remove int32) int32 {

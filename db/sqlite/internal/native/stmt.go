@@ -130,9 +130,10 @@ func (s *Stmt) Close() {
 	s.stmt = 0
 }
 
-// Params is how many parameters SQLite sees; Place is the argument (from 0)
-// that parameter i (from 0) takes.
-func (s *Stmt) Params() int     { return len(s.places) }
+// Params is how many parameters SQLite sees.
+func (s *Stmt) Params() int { return len(s.places) }
+
+// Place is the argument (from 0) that parameter i (from 0) takes.
 func (s *Stmt) Place(i int) int { return s.places[i] }
 
 // maxArguments keeps sizes within C's int, far above what belongs in a row.
