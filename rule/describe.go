@@ -150,8 +150,7 @@ func flattened(sf reflect.StructField, t reflect.Type) bool {
 }
 
 func embedsPointer(t reflect.Type) bool {
-	for i := range t.NumField() {
-		sf := t.Field(i)
+	for sf := range t.Fields() {
 		if sf.Type.Kind() == reflect.Pointer && flattened(sf, sf.Type.Elem()) {
 			return true
 		}

@@ -43,7 +43,7 @@ type everything struct {
 	Patch   rule.Optional[string] `json:"patch"`
 	Zero    int                   `json:"zero,omitzero"`
 	Empty   string                `json:"empty,omitempty"`
-	Dash    int                   `json:"-,"`
+	Dash    int                   `json:"-,"` //nolint:staticcheck // its name is -, not none
 	Named   int
 	hidden  int
 	Left    int `json:"-"`
@@ -354,6 +354,7 @@ func (d *depends) Rules(r *rule.Set) {
 		rule.Number(r, &d.A).Min(1)
 	}
 }
+
 func (d *dependsMuch) Rules(r *rule.Set) {
 	if len(d.A) > 100 {
 		panic("long")

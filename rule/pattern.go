@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -54,10 +55,10 @@ func port(expression string) (string, error) {
 			case strings.HasPrefix(rest, "[:"):
 				return "", foreign("[: :]")
 			case rest[0] == '[':
-				return "", fmt.Errorf("write \\[ for a bracket in a class, as JavaScript asks")
+				return "", errors.New("write \\[ for a bracket in a class, as JavaScript asks")
 			}
 		case strings.HasPrefix(rest, "[]"), strings.HasPrefix(rest, "[^]"):
-			return "", fmt.Errorf("write \\] for a bracket in a class, as JavaScript asks")
+			return "", errors.New("write \\] for a bracket in a class, as JavaScript asks")
 		case strings.HasPrefix(rest, "[^"):
 			inClass, n = true, 2
 		case rest[0] == '[':
@@ -91,7 +92,7 @@ func portEscape(s string, inClass bool) (text string, n int, err error) {
 		return `[\t\n\f\r ]`, 2, nil
 	case 'S':
 		if inClass {
-			return "", 0, fmt.Errorf(`\S in a class means more in JavaScript`)
+			return "", 0, errors.New(`\S in a class means more in JavaScript`)
 		}
 		return `[^\t\n\f\r ]`, 2, nil
 	case 'd', 'D', 'w', 'W', 'n', 'r', 't', 'f', 'v',
