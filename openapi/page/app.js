@@ -121,9 +121,12 @@ function members(schema, depth = 0, above = []) {
 function row(name, schema, must, depth, note) {
   return h('tr', null,
     h('th', { scope: 'row', class: 'd' + depth }, h('code', null, name), must && h('span', { class: 'must' }, 'required')),
-    h('td', null, h('span', { class: 'kind' }, kind(schema) + ' '), facts(schema).map(f => [h('span', { class: 'fact' }, f), ' ']),
+    h('td', null, h('span', { class: 'kind' }, kind(schema) + ' '), few(facts(schema).map(f => [h('span', { class: 'fact' }, f), ' '])),
       note && h('span', { class: 'kind' }, note), text(at(schema).description)));
 }
+
+// few folds away what would be a wall of values.
+const few = nodes => nodes.length <= 16 ? nodes : [nodes.slice(0, 8), h('details', null, h('summary', null, `${nodes.length - 8} more`), nodes.slice(8))];
 
 const table = (caption, rows, first) => rows.length > 0 && [
   h('h4', null, caption),
@@ -352,7 +355,7 @@ function article(op) {
   return h('article', { class: 'op', id: op.id, 'aria-labelledby': op.id + '-title' },
     h('div', null,
       h('h3', { id: op.id + '-title' }, h('a', { href: '#' + op.id }, op.summary ?? op.id)),
-      h('div', { class: 'route' }, badge(op), route(op.path)),
+      h('div', { class: 'route' }, badge(op), route(op.path), op.summary && h('span', { class: 'path kind' }, op.id)),
       chips(op),
       text(op.description),
       ['path', 'query', 'header'].map(where => table(where === 'path' ? 'In the path' : where === 'query' ? 'In the query' : 'Headers',
