@@ -130,7 +130,7 @@ func (h *handler) readQuery(raw string, reading *codec.Reading) (unknown fault.V
 			return nil, err
 		}
 		if pair != "" && !slices.ContainsFunc(h.input.query, func(q queryField) bool { return q.name == name }) && len(unknown) < codec.MaxViolations {
-			unknown = unknown.And(pointerTo(name), "unknown", "is not a parameter of this operation")
+			unknown = unknown.And(codec.Segment(strings.ToValidUTF8(name, "")), "unknown", "is not a parameter of this operation")
 		}
 	}
 	return unknown, nil
@@ -167,12 +167,4 @@ func unescape(s string) (string, error) {
 		return "", fault.ErrMalformed.Because("The query has a %% that starts no escape.")
 	}
 	return out, nil
-}
-
-// maxNamed is how much of an unknown parameter's name a pointer repeats.
-const maxNamed = 64
-
-func pointerTo(name string) string {
-	name = strings.ToValidUTF8(name[:min(len(name), maxNamed)], "")
-	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }

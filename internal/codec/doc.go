@@ -12,7 +12,8 @@
 // wrong types, null where none is accepted, numbers that do not fit, broken
 // rules. A whole number is written without fraction or exponent: 1.0 is
 // refused for an int64. Neither error ever holds a submitted value; a pointer
-// holds at most 64 bytes of each name that the type does not define.
+// holds at most 64 bytes of each name that the type does not define, and no
+// name with more than six digits, which may be a value in the wrong place.
 //
 // Interfaces, arrays, maps whose keys are not text, and types with JSON or
 // text methods are read and written by github.com/go-json-experiment/json,

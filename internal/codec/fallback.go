@@ -49,7 +49,7 @@ func (r *Reading) violateForeign(err error) {
 	of := *notThisType
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 		for token := range semantic.JSONPointer.Tokens() {
-			of.Pointer += segment(token)
+			of.Pointer += Segment(token)
 		}
 		switch {
 		case errors.Is(err, json.ErrUnknownName):

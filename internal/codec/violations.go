@@ -15,6 +15,9 @@ const MaxViolations = 64
 // maxSegment bounds what a pointer repeats of a submitted name, in bytes.
 const maxSegment = 64
 
+// maxDigits is how many digits a name may have to be repeated.
+const maxDigits = 6
+
 var (
 	missing      = &fault.Violation{Code: "required", Detail: "must be present"}
 	unknown      = &fault.Violation{Code: "unknown", Detail: "is not a member that is known here"}
@@ -66,7 +69,7 @@ func (r *Reading) full() bool { return len(r.bad) >= MaxViolations }
 // under puts a name before the pointers of the violations from the nth on.
 func (r *Reading) under(n int, name string) {
 	if n < len(r.bad) {
-		prefix(r.bad[n:], segment(name))
+		prefix(r.bad[n:], Segment(name))
 	}
 }
 
@@ -83,9 +86,20 @@ func prefix(bad fault.Violations, with string) {
 	}
 }
 
-// segment returns a name as part of a JSON Pointer (RFC 6901), cut to
-// maxSegment bytes.
-func segment(name string) string {
+// Segment returns a name as part of a JSON Pointer (RFC 6901), cut to
+// maxSegment bytes. A name with more digits than names have is most likely a
+// value in the wrong place, such as a card number: the pointer then ends at
+// what holds it.
+func Segment(name string) string {
+	digits := 0
+	for i := range len(name) {
+		if name[i]-'0' <= 9 {
+			digits++
+		}
+	}
+	if digits > maxDigits {
+		return ""
+	}
 	if len(name) > maxSegment {
 		n := maxSegment
 		for !utf8.RuneStart(name[n]) {
