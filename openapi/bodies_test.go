@@ -262,6 +262,7 @@ func (b *bodies) hostile(t *rule.Type) any {
 			out[b.one("", "extra", "__proto__", "a/b~").(string)] = 1
 		}
 		return out
+	default:
 	}
 	return nil
 }

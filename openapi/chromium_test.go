@@ -89,12 +89,6 @@ func openBrowser(t *testing.T) *browser {
 	return b
 }
 
-// in returns b for a subtest, which fails if the browser does.
-func (b *browser) in(t *testing.T) *browser {
-	b.t = t
-	return b
-}
-
 // listen hands answers to those who wait for them, and keeps what went wrong.
 func (b *browser) listen(from io.Reader) {
 	in := bufio.NewReader(from)

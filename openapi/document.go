@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -71,9 +72,7 @@ func newDocument(specs []*op.Spec) *document {
 		explain: op.Docs{}, schemas: map[string]object{}, responses: map[string]object{}, parameters: map[string]object{},
 	}
 	for _, s := range specs {
-		for key, text := range s.Docs {
-			d.explain[key] = text
-		}
+		maps.Copy(d.explain, s.Docs)
 	}
 	d.names = nameComponents(specs)
 	return d

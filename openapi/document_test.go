@@ -243,7 +243,7 @@ func TestYAMLSaysTheSame(t *testing.T) {
 	if first, _, _ := strings.Cut(string(text), "\n"); first != "openapi: 3.1.1" {
 		t.Errorf("begins with %s: the order is lost", first)
 	}
-	if i := strings.IndexFunc(string(text), func(r rune) bool { return r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 }); i >= 0 {
+	if i := bytes.IndexFunc(text, func(r rune) bool { return r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 }); i >= 0 {
 		t.Errorf("has an invisible character at %d: %q", i, text[max(0, i-20):i+5])
 	}
 }

@@ -139,11 +139,13 @@ func baseName(t reflect.Type) string {
 		start := strings.LastIndexAny(name[:at[0]], ",[") + 1
 		generic := name[start:at[0]]
 		generic = generic[strings.LastIndexByte(generic, '.')+1:]
-		front := ""
+		var whole strings.Builder
+		whole.WriteString(name[:start])
 		for arg := range strings.SplitSeq(name[at[2]:at[3]], ",") {
-			front += upperFirst(identifier(arg[strings.LastIndexByte(arg, '.')+1:]))
+			whole.WriteString(upperFirst(identifier(arg[strings.LastIndexByte(arg, '.')+1:])))
 		}
-		name = name[:start] + front + generic + name[at[1]:]
+		whole.WriteString(generic + name[at[1]:])
+		name = whole.String()
 	}
 	return upperFirst(identifier(name))
 }

@@ -92,17 +92,17 @@ func TestThePageWorksInABrowser(t *testing.T) {
 	b.run(`document.querySelector('#side a[href="#payments.get"]').click()`)
 	b.until(`!document.querySelector('#side').checkVisibility() && location.hash === '#payments.get'`)
 
-	t.Run("search", func(t *testing.T) { searches(t, b.in(t), server.URL) })
+	searches(t, b, server.URL)
 	quiet("search")
-	t.Run("try it", func(t *testing.T) { tries(t, b.in(t), server.URL) })
+	tries(t, b, server.URL)
 	// A refusal is an answer; browsers report it in red all the same.
 	for _, text := range b.complaints() {
 		if !strings.Contains(text, "401 (Unauthorized)") {
 			t.Errorf("try it: %s", text)
 		}
 	}
-	t.Run("examples", func(t *testing.T) { showsValidExamples(t, b.in(t)) })
-	b.in(t).open(server.URL+"/problems/card-declined", 390, 700, "dark")
+	showsValidExamples(t, b)
+	b.open(server.URL+"/problems/card-declined", 390, 700, "dark")
 	if got := b.run(`document.body.innerText`).(string); !strings.Contains(got, "HTTP status 402") || !strings.Contains(got, "payments.authorize") {
 		t.Errorf("the problem's page says %q", got)
 	}
@@ -110,6 +110,7 @@ func TestThePageWorksInABrowser(t *testing.T) {
 }
 
 func searches(t *testing.T, b *browser, url string) {
+	t.Helper()
 	b.open(url+"/docs", 1280, 900, "light")
 	b.until(`document.querySelectorAll('article.op').length === 8`)
 	for words, want := range map[string]float64{"": 8, "card_declined": 1, "PAYMENTS:READ list": 1, "nothing like it": 0, "v1 patch": 1} {
@@ -126,6 +127,7 @@ func searches(t *testing.T, b *browser, url string) {
 }
 
 func tries(t *testing.T, b *browser, url string) {
+	t.Helper()
 	b.open(url+"/docs#payments.get", 1280, 900, "dark")
 	b.until(`document.querySelectorAll('article.op').length === 8`)
 	send := func(id string) string {
@@ -163,6 +165,7 @@ func tries(t *testing.T, b *browser, url string) {
 
 // showsValidExamples feeds the example bodies to the decoder's own verdict.
 func showsValidExamples(t *testing.T, b *browser) {
+	t.Helper()
 	body := b.run(`document.getElementById('payments.authorize').querySelector('textarea').value`).(string)
 	bySchema, byDecoder := verdictsOn[Authorize](t).on(t, body)
 	if bySchema != nil || byDecoder != nil {

@@ -179,14 +179,14 @@ func (v verdicts) on(t *testing.T, body string) (bySchema, byDecoder error) {
 func TestTheDocumentAndTheDecoderAgree(t *testing.T) {
 	t.Parallel()
 
-	t.Run("everything", agree[everything])
-	t.Run("authorize", agree[Authorize])
-	t.Run("annotate", agree[Annotate])
-	t.Run("tree", agree[tree])
+	t.Run("everything", func(t *testing.T) { t.Parallel(); agree[everything](t) })
+	t.Run("authorize", func(t *testing.T) { t.Parallel(); agree[Authorize](t) })
+	t.Run("annotate", func(t *testing.T) { t.Parallel(); agree[Annotate](t) })
+	t.Run("tree", func(t *testing.T) { t.Parallel(); agree[tree](t) })
 }
 
 func agree[In any](t *testing.T) {
-	t.Parallel()
+	t.Helper()
 	v := verdictsOn[In](t)
 	of, err := rule.Describe(v.of)
 	if err != nil {

@@ -87,14 +87,12 @@ func (d *document) problem(s *op.Spec, status int, codes []string) object {
 	if own {
 		return r
 	}
-	name := ""
-	for _, code := range codes {
-		for word := range strings.SplitSeq(code, "_") {
-			name += upperFirst(word)
-		}
+	var name strings.Builder
+	for word := range strings.SplitSeq(strings.Join(codes, "_"), "_") {
+		name.WriteString(upperFirst(word))
 	}
-	d.responses[name] = r
-	return object{{"$ref", "#/components/responses/" + name}}
+	d.responses[name.String()] = r
+	return object{{"$ref", "#/components/responses/" + name.String()}}
 }
 
 // problemSchema describes [fault.Problem].

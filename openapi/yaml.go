@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -69,8 +70,7 @@ func yamlNode(in *json.Decoder) (*yaml.Node, error) {
 		}
 		return n, nil
 	case bool:
-		n := &yaml.Node{}
-		return n, n.Encode(v)
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(v)}, nil
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
 }

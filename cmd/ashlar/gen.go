@@ -59,8 +59,8 @@ func (g gen) one(dir string, out printer) error {
 	if err := os.WriteFile(file, want, 0o644); err != nil { //nolint:gosec // source is for everyone to read
 		return err
 	}
-	fmt.Fprintf(out, "%s: %d comments\n", file, len(p.Docs))
-	return nil
+	_, err = fmt.Fprintf(out, "%s: %d comments\n", file, len(p.Docs))
+	return err
 }
 
 // generated returns the folders below root that have the generated file.
