@@ -47,7 +47,7 @@ func TestTypedPostAllocatesFourTimes(t *testing.T) {
 
 func smallest(t *testing.T) options {
 	return options{
-		rounds: 1, cellTime: 5 * time.Second, most: 2000, count: 1000, clients: 4, starts: 1,
+		rounds: 1, cellTime: 5 * time.Second, most: 1000, count: 1000, clients: 4, starts: 1,
 		parts: "handler,stack,payments,start", dir: t.TempDir(), out: filepath.Join(t.TempDir(), "results.txt"),
 	}
 }
@@ -64,7 +64,7 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Handler/bare", "Handler/ashlar", "Post/ashlar", "Authorize/ashlar", "Idle/production"} {
+	for _, name := range []string{"Handler/bare", "Handler/ashlar", "Post/ashlar", "Authorize/bare", "Authorize/ashlar", "Idle/production"} {
 		if !strings.Contains(string(lines), "\nBenchmark"+name+" 1\t") {
 			t.Errorf("no line for %s in:\n%s", name, lines)
 		}

@@ -4,7 +4,10 @@ module github.com/ashlar-go/ashlar/bench
 
 go 1.26.0
 
-require github.com/ashlar-go/ashlar v0.0.0
+require (
+	github.com/ashlar-go/ashlar v0.0.0
+	modernc.org/sqlite v1.61.1
+)
 
 require (
 	github.com/alecthomas/kong v1.17.0 // indirect
@@ -35,7 +38,6 @@ require (
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	modernc.org/sqlite v1.61.1 // indirect
 )
 
 replace github.com/ashlar-go/ashlar => ../

@@ -19,6 +19,7 @@ type options struct {
 	rounds   int
 	cellTime time.Duration // bound of one cell: one side, one call, one round
 	most     int           // bound of its requests
+	tries    int           // of a cell that others disturb
 	count    int           // requests of one round in process
 	clients  int
 	starts   int
@@ -46,6 +47,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds; the sides take turns within each")
 	flag.DurationVar(&o.cellTime, "time", 3*time.Second, "how long one side is driven in one round")
 	flag.IntVar(&o.most, "most", 1_000_000, "most requests that one side is sent in one round")
+	flag.IntVar(&o.tries, "tries", 4, "most times that a cell is measured while others disturb it")
 	flag.IntVar(&o.count, "count", 20_000, "requests of one side in one round in process")
 	flag.IntVar(&o.clients, "clients", 64, "connections, each with one request at a time")
 	flag.IntVar(&o.starts, "starts", 7, "starts of the example of each kind")

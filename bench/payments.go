@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -132,9 +131,21 @@ const orderBody = `{"amount":125099,"currency":"EUR","card":{"number":"424242424
 	`"reference":"bench","description":"Two boxes of limestone setts, sawn on six sides",` +
 	`"metadata":{"basket":"b_01JD8Z3K5Q","channel":"web","customer":"c_01JD8Z3K5QW8"}}`
 
-// payments is the third measure: payments authorised and committed by the
-// whole example, each with a key of its own.
-func payments(o options, t *table) error {
+func (p *program) at() string { return p.addr }
+
+func (p *program) used() (used, error) {
+	cpu, err := cpuOf(p.cmd.Process.Pid)
+	return used{CPU: cpu}, err
+}
+
+// payments is the third measure: payments committed by the whole example, each
+// with a key of its own, and by a bare program that does less.
+func payments(o options, t *table) (err error) {
+	bare, err := startServer("books-bare", o.dir, o.profiles)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bare.stop()) }()
 	binary, err := buildExample(o.dir)
 	if err != nil {
 		return err
@@ -144,56 +155,43 @@ func payments(o options, t *table) error {
 	if err != nil {
 		return err
 	}
-	acknowledged, err := pay(p, o, t)
+	acknowledged, err := pay(p, bare, o, t)
 	if err := errors.Join(err, p.stop()); err != nil {
 		return err
 	}
 	return audit(filepath.Join(dir, "data", "app.db"), acknowledged)
 }
 
-// pay drives the example and returns how many payments it has acknowledged.
-func pay(p *program, o options, t *table) (acknowledged int64, err error) {
+// pay drives both sides and returns how many payments the example acknowledged.
+func pay(p *program, bare *process, o options, t *table) (acknowledged int64, err error) {
 	token, err := p.signIn()
 	if err != nil {
 		return 0, err
 	}
 	order := newCall("POST", "/v1/payments", http.StatusCreated, orderBody,
 		"Accept", "application/json", "Authorization", "Bearer "+token, "Idempotency-Key", serialZero)
-	l := o.load(o.warm())
-	l.serial = new(atomic.Int64)
-	warm, err := l.drive(p.addr, order)
-	if err != nil {
-		return 0, err
+	sides := map[string]server{"bare": bare, "ashlar": p}
+	loads := map[string]load{"bare": o.load(o.warm()), "ashlar": o.load(o.warm())}
+	for round := -1; round < o.rounds; round++ { // the one before the first warms up
+		for _, side := range turns(max(round, 0), "bare", "ashlar") {
+			l := loads[side]
+			if round >= 0 {
+				l.limit = o.cellTime
+			}
+			row, n, err := o.cell(sides[side], l, order)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", side, err)
+			}
+			if side == "ashlar" {
+				acknowledged += n
+			}
+			if round >= 0 {
+				t.add("Authorize", side, row...)
+			}
+		}
 	}
-	acknowledged = warm.requests
-	l.limit = o.cellTime
-	for range o.rounds {
-		before, err := cpuOf(p.cmd.Process.Pid)
-		if err != nil {
-			return 0, err
-		}
-		watch, err := watchMachine()
-		if err != nil {
-			return 0, err
-		}
-		d, err := l.drive(p.addr, order)
-		if err != nil {
-			return 0, err
-		}
-		after, err := cpuOf(p.cmd.Process.Pid)
-		if err != nil {
-			return 0, err
-		}
-		others, err := watch.others(after - before)
-		if err != nil {
-			return 0, err
-		}
-		acknowledged += d.requests
-		t.add("Authorize", "ashlar", append(d.metrics(),
-			metric{float64(after-before) / float64(d.requests), "cpu-ns/op"},
-			metric{others, "%-others"})...)
-	}
-	t.note("payments committed per second: %.0f (to reach: 2000)", median(t.values("Authorize/ashlar", "req/s")))
+	t.note("payments committed per second: %.0f (to reach: 2000), %.1f times those of bare",
+		median(t.values("Authorize/ashlar", "req/s")), t.ratio("Authorize", "ashlar", "bare", "req/s"))
 	return acknowledged, nil
 }
 

@@ -65,6 +65,8 @@ func (p *process) read(v any) error {
 	return json.Unmarshal(line, v)
 }
 
+func (p *process) at() string { return p.Addr }
+
 // used asks the process what it has used so far.
 func (p *process) used() (u used, err error) {
 	if _, err := p.in.Write([]byte("\n")); err != nil {

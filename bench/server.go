@@ -25,13 +25,13 @@ const (
 var sides = map[string]func(ctx context.Context, dir string) error{
 	"handler-bare":   func(context.Context, string) error { return serveInProcess(bareHandler()) },
 	"handler-ashlar": func(context.Context, string) error { return serveInProcess(ashlarHandler()) },
-	"service-bare": func(context.Context, string) error {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	"service-bare":   func(context.Context, string) error { return listenBare(bareService()) },
+	"books-bare": func(ctx context.Context, dir string) error {
+		h, err := bareBooks(ctx, dir)
 		if err != nil {
 			return err
 		}
-		go func() { _ = http.Serve(l, bareService()) }() // until the process ends
-		return report(hello{Addr: l.Addr().String()})
+		return listenBare(h)
 	},
 	"service-ashlar": func(ctx context.Context, dir string) error {
 		s, token, err := ashlarService(ctx, dir)
@@ -45,6 +45,16 @@ var sides = map[string]func(ctx context.Context, dir string) error{
 		go func() { _ = s.Run(ctx) }() // until the process ends
 		return report(hello{Addr: addr.String(), Token: token})
 	},
+}
+
+// listenBare serves until the process ends, as net/http does by itself.
+func listenBare(h http.Handler) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go func() { _ = http.Serve(l, h) }()
+	return report(hello{Addr: l.Addr().String()})
 }
 
 // beSide is the main function of a started process: it begins, then answers

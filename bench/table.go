@@ -9,8 +9,6 @@ import (
 	"text/tabwriter"
 )
 
-var processors = runtime.NumCPU()
-
 // metric is one figure with its unit, named as benchstat wants it.
 type metric struct {
 	value float64
