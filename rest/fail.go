@@ -29,10 +29,16 @@ func (h *handler) fail(s *scope.Scope, w http.ResponseWriter, r *http.Request, e
 		}
 	}
 	h.setHeaders(header, "Cache-Control") // a problem is never kept
+	if p.Status == http.StatusRequestEntityTooLarge {
+		// Otherwise net/http waits for the rest of the body before it answers.
+		header["Connection"] = closing
+	}
 	if err := fault.Write(w, p); err != nil {
 		h.log().Warn("a problem could not be written", "op", h.spec.Name, "code", p.Code, "error", err)
 	}
 }
+
+var closing = []string{"close"}[:1:1]
 
 func (h *handler) logFailure(s *scope.Scope, p fault.Problem, err error) {
 	switch {

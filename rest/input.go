@@ -124,12 +124,18 @@ func (h *handler) readQuery(raw string, reading *codec.Reading) (unknown fault.V
 		reading.Text(h.input.query[i].field, values...)
 	}
 	for pair := range strings.SplitSeq(raw, "&") {
-		name, _, _ := strings.Cut(pair, "=")
+		name, value, _ := strings.Cut(pair, "=")
 		name, err := unescape(name)
 		if err != nil {
 			return nil, err
 		}
-		if pair != "" && !slices.ContainsFunc(h.input.query, func(q queryField) bool { return q.name == name }) && len(unknown) < codec.MaxViolations {
+		if pair == "" || slices.ContainsFunc(h.input.query, func(q queryField) bool { return q.name == name }) {
+			continue
+		}
+		if _, err := unescape(value); err != nil {
+			return nil, err
+		}
+		if len(unknown) < codec.MaxViolations {
 			unknown = unknown.And(codec.Segment(strings.ToValidUTF8(name, "")), "unknown", "is not a parameter of this operation")
 		}
 	}
