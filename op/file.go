@@ -7,8 +7,8 @@ type File struct {
 	// Name is the name under which a browser saves it; empty means that it
 	// is shown, not saved.
 	Name string
-	// Type is the media type, such as "text/csv; charset=utf-8". Empty means
-	// application/octet-stream.
+	// Type is the media type, such as "text/csv; charset=utf-8". Empty, and
+	// one with a control character, means application/octet-stream.
 	Type string
 	// Size is the number of bytes, or negative if it is not known before the
 	// end.

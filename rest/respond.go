@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/ashlar-go/ashlar/internal/codec"
 	"github.com/ashlar-go/ashlar/op"
@@ -205,7 +206,7 @@ func (h *handler) sendFile(w http.ResponseWriter, r *http.Request, f *op.File) e
 	header := w.Header()
 	h.setHeaders(header, "")
 	media := f.Type
-	if media == "" {
+	if media == "" || strings.ContainsFunc(media, unicode.IsControl) { // it may be what somebody uploaded
 		media = "application/octet-stream"
 	}
 	header["Content-Type"] = []string{media}
