@@ -27,13 +27,27 @@ func TestEachKindAnswersItsStatus(t *testing.T) {
 		fault fault.Coded
 		want  int
 	}{
-		{fault.Malformed("x"), 400}, {fault.Unauthenticated("x"), 401}, {fault.Refused("x"), 402},
-		{fault.Denied("x"), 403}, {fault.NotFound("x"), 404}, {fault.NotAllowed("x"), 405},
-		{fault.NotAcceptable("x"), 406}, {fault.Conflict("x"), 409}, {fault.Gone("x"), 410},
-		{fault.Stale("x"), 412}, {fault.TooLarge("x"), 413}, {fault.TooLong("x"), 414},
-		{fault.Unsupported("x"), 415}, {fault.Misdirected("x"), 421}, {fault.Invalid("x"), 422},
-		{fault.Precondition("x"), 428}, {fault.Limited("x"), 429}, {fault.Internal("x"), 500},
-		{fault.Upstream("x"), 502}, {fault.Unavailable("x"), 503}, {fault.Timeout("x"), 504},
+		{fault.Malformed("x"), 400},
+		{fault.Unauthenticated("x"), 401},
+		{fault.Refused("x"), 402},
+		{fault.Denied("x"), 403},
+		{fault.NotFound("x"), 404},
+		{fault.NotAllowed("x"), 405},
+		{fault.NotAcceptable("x"), 406},
+		{fault.Conflict("x"), 409},
+		{fault.Gone("x"), 410},
+		{fault.Stale("x"), 412},
+		{fault.TooLarge("x"), 413},
+		{fault.TooLong("x"), 414},
+		{fault.Unsupported("x"), 415},
+		{fault.Misdirected("x"), 421},
+		{fault.Invalid("x"), 422},
+		{fault.Precondition("x"), 428},
+		{fault.Limited("x"), 429},
+		{fault.Internal("x"), 500},
+		{fault.Upstream("x"), 502},
+		{fault.Unavailable("x"), 503},
+		{fault.Timeout("x"), 504},
 	} {
 		if got := c.fault.Status(); got != c.want || c.fault.Code() != "x" || c.fault.Error() != "x" {
 			t.Errorf("%T answers %d %q, want %d", c.fault, got, c.fault.Code(), c.want)
@@ -126,8 +140,9 @@ func TestErrorsAreShared(t *testing.T) {
 	if shared.Detail() != "" || shared.Unwrap() != nil || len(shared.Members()) != 3 || left.Members()[0].Value != "a" {
 		t.Errorf("the shared error became %v %v", shared, shared.Members())
 	}
-	p := append(fault.ProblemOf(shared, "").Members, fault.Member{Name: "p"})
-	q := append(fault.ProblemOf(shared, "").Members, fault.Member{Name: "q"})
+	p, q := fault.ProblemOf(shared, "").Members, fault.ProblemOf(shared, "").Members
+	p = append(p, fault.Member{Name: "p"})
+	q = append(q, fault.Member{Name: "q"})
 	if p[3].Name != "p" || q[3].Name != "q" {
 		t.Errorf("two problems share memory: %v %v", p, q)
 	}

@@ -20,27 +20,44 @@ func TestProblemDocuments(t *testing.T) {
 		trace string
 		want  string
 	}{
-		"a constant": {errNotFound, "",
-			`{"type":"/problems/payment-not-found","title":"Payment not found","status":404,"code":"payment_not_found"}`},
-		"a detail and members": {errDeclined.Because("Insufficient %s.", "funds").With("decline_code", "insufficient_funds").With("retry", false), "4bf9",
+		"a constant": {
+			errNotFound, "",
+			`{"type":"/problems/payment-not-found","title":"Payment not found","status":404,"code":"payment_not_found"}`,
+		},
+		"a detail and members": {
+			errDeclined.Because("Insufficient %s.", "funds").With("decline_code", "insufficient_funds").With("retry", false), "4bf9",
 			`{"type":"/problems/payment-declined","title":"Payment declined","status":402,"code":"payment_declined",` +
-				`"detail":"Insufficient funds.","trace_id":"4bf9","decline_code":"insufficient_funds","retry":false}`},
-		"one violation": {fault.At("/a~1b", "required", "is required"), "",
+				`"detail":"Insufficient funds.","trace_id":"4bf9","decline_code":"insufficient_funds","retry":false}`,
+		},
+		"one violation": {
+			fault.At("/a~1b", "required", "is required"), "",
 			`{"type":"/problems/invalid","title":"Invalid","status":422,"code":"invalid","detail":"The input breaks a rule.",` +
-				`"errors":[{"pointer":"/a~1b","code":"required","detail":"is required"}]}`},
-		"two violations": {fault.At("", "odd", "is odd").And("/b", "even", "is even"), "",
+				`"errors":[{"pointer":"/a~1b","code":"required","detail":"is required"}]}`,
+		},
+		"two violations": {
+			fault.At("", "odd", "is odd").And("/b", "even", "is even"), "",
 			`{"type":"/problems/invalid","title":"Invalid","status":422,"code":"invalid","detail":"The input breaks 2 rules.",` +
-				`"errors":[{"pointer":"","code":"odd","detail":"is odd"},{"pointer":"/b","code":"even","detail":"is even"}]}`},
-		"no violation": {fault.Violations{}, "",
-			`{"type":"/problems/invalid","title":"Invalid","status":422,"code":"invalid"}`},
-		"no fault": {io.EOF, "4bf9",
+				`"errors":[{"pointer":"","code":"odd","detail":"is odd"},{"pointer":"/b","code":"even","detail":"is even"}]}`,
+		},
+		"no violation": {
+			fault.Violations{},
+			"",
+			`{"type":"/problems/invalid","title":"Invalid","status":422,"code":"invalid"}`,
+		},
+		"no fault": {
+			io.EOF, "4bf9",
 			`{"type":"/problems/internal","title":"Internal","status":500,"code":"internal",` +
-				`"detail":"Something failed on our side. Quote the trace id when you ask about it.","trace_id":"4bf9"}`},
-		"texts that need an escape": {errState.Because(`"quoted" \ %s`, "\x00\n\xff"), "",
+				`"detail":"Something failed on our side. Quote the trace id when you ask about it.","trace_id":"4bf9"}`,
+		},
+		"texts that need an escape": {
+			errState.Because(`"quoted" \ %s`, "\x00\n\xff"), "",
 			`{"type":"/problems/payment-wrong-state","title":"Payment wrong state","status":409,"code":"payment_wrong_state",` +
-				`"detail":"\"quoted\" \\ \u0000\n\ufffd"}`},
-		"a member's name that needs one": {errState.With(`a"b`, nil), "",
-			`{"type":"/problems/payment-wrong-state","title":"Payment wrong state","status":409,"code":"payment_wrong_state","a\"b":null}`},
+				`"detail":"\"quoted\" \\ \u0000\n\ufffd"}`,
+		},
+		"a member's name that needs one": {
+			errState.With(`a"b`, nil), "",
+			`{"type":"/problems/payment-wrong-state","title":"Payment wrong state","status":409,"code":"payment_wrong_state","a\"b":null}`,
+		},
 	} {
 		got, err := json.Marshal(fault.ProblemOf(c.err, c.trace))
 		if err != nil || string(got) != c.want {

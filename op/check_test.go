@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -84,8 +85,13 @@ func items[In, Out any](context.Context, In) iter.Seq2[Out, error] {
 
 // here is the place in the test that calls it, as a mistake names it.
 func here() string {
-	_, _, line, _ := runtime.Caller(1)
-	return fmt.Sprintf("op/check_test.go:%d", line)
+	return placeOf(2, 0)
+}
+
+// placeOf is the place that many callers up and that many lines on.
+func placeOf(callers, lines int) string {
+	_, file, line, _ := runtime.Caller(callers)
+	return fmt.Sprintf("op/%s:%d", path.Base(file), line+lines)
 }
 
 // A mistaken operation, with the place of its declaration and what Check must
@@ -260,7 +266,7 @@ func parts(err error) []error {
 
 func TestADeclarationOverSeveralLinesIsNamedByItsFirst(t *testing.T) {
 	t.Parallel()
-	place := func() string { _, _, line, _ := runtime.Caller(1); return fmt.Sprintf("op/check_test.go:%d", line+1) }()
+	place := placeOf(1, 1)
 	o := op.Query("notes.get",
 		"GET /notes/{id}",
 		answer[byID, note],
@@ -274,10 +280,10 @@ func TestADeclarationOverSeveralLinesIsNamedByItsFirst(t *testing.T) {
 func TestOperationsThatDoNotGoTogether(t *testing.T) {
 	t.Parallel()
 	first := op.Query("notes.get", "GET /notes/{id}", answer[byID, note], op.Public())
-	firstAt := here2(-1)
+	firstAt := placeOf(1, -1)
 	same := op.Query("notes.get", "GET /other", answer[byID, note], op.Public())
 	route := op.Query("notes.find", "GET /notes/{text}", answer[note2, note], op.Public())
-	routeAt := here2(-1)
+	routeAt := placeOf(1, -1)
 	crossing := op.Query("latest.get", "GET /{id}/latest", answer[byID, note], op.Public())
 	method := op.Command("notes.put", "PUT /notes/{id}", answer[byID, note], op.Public())
 	special := op.Query("notes.mine", "GET /notes/mine", answer[byID, note], op.Public())
@@ -311,12 +317,6 @@ func TestOperationsThatDoNotGoTogether(t *testing.T) {
 
 type note2 struct {
 	Text string `json:"text"`
-}
-
-// here2 is a place some lines away from the caller.
-func here2(lines int) string {
-	_, _, line, _ := runtime.Caller(1)
-	return fmt.Sprintf("op/check_test.go:%d", line+lines)
 }
 
 func TestDeclarationsThatAreRight(t *testing.T) {

@@ -91,7 +91,7 @@ func (h *handler) read(r *http.Request, body []byte, in any) error {
 		return err
 	}
 	broken, _ := errors.AsType[fault.Violations](err)
-	all := append(broken, unknown...)
+	all := slices.Concat(broken, unknown)
 	return all[:min(len(all), codec.MaxViolations)]
 }
 

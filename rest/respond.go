@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -154,7 +155,7 @@ func (h *handler) setHeaders(header http.Header, but string) {
 			continue
 		}
 		if earlier := header[fixed.name]; fixed.name == "Vary" && len(earlier) > 0 {
-			header[fixed.name] = append(earlier[:len(earlier):len(earlier)], fixed.value...)
+			header[fixed.name] = append(slices.Clip(earlier), fixed.value...)
 			continue
 		}
 		header[fixed.name] = fixed.value
