@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/term"
 
@@ -60,14 +59,14 @@ type rawHandler struct {
 // serves nothing yet. A setting that cannot be used is an error that names
 // the variable. Close the app when it is done.
 func Open(ctx context.Context, cfg Config) (*App, error) {
-	log, err := openLog(cfg)
-	if err != nil {
-		return nil, err
+	if len(commandOf(ctx).unknown) > 0 {
+		return nil, errUnknown
 	}
-	a := newApp(cfg, log)
+	a := newApp(cfg, openLog(cfg))
 	if onlyDeclared(ctx) {
 		cfg.DatabaseURL = config.NewSecret("sqlite::memory:")
 	}
+	var err error
 	if a.DB, err = openDatabase(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -89,18 +88,16 @@ func newApp(cfg Config, log *slog.Logger) *App {
 	}
 }
 
-func openLog(cfg Config) (*slog.Logger, error) {
+func openLog(cfg Config) *slog.Logger {
 	var level slog.LevelVar
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return nil, errors.New("ASHLAR_LOG_LEVEL: must be debug, info, warn or error")
-	}
+	level.Set(cfg.LogLevel)
 	text := cfg.LogFormat == "text" ||
 		cfg.LogFormat == "auto" && !cfg.Production() && term.IsTerminal(int(os.Stdout.Fd()))
 	format := logs.JSON
 	if text {
 		format = logs.Text
 	}
-	return logs.New(os.Stdout, logs.Options{Level: &level, Format: format, Context: requestIDs}), nil
+	return logs.New(os.Stdout, logs.Options{Level: &level, Format: format, Context: requestIDs})
 }
 
 // requestIDs puts the ids of the request into each line that it writes.
@@ -116,9 +113,9 @@ func requestIDs(ctx context.Context, line *logs.Line) {
 }
 
 func openDatabase(ctx context.Context, cfg Config) (*db.DB, error) {
-	scheme, path, _ := strings.Cut(cfg.databaseURL(), ":")
-	if scheme != "sqlite" || path == "" {
-		return nil, errors.New("DATABASE_URL: must have the form sqlite:PATH")
+	path, err := cfg.databasePath()
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	if path != ":memory:" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

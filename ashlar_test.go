@@ -151,13 +151,22 @@ func TestCommandLine(t *testing.T) {
 			env: []string{"ASHLAR_DRAIN_TIMEOUT=soon", "ASHLAR_ENV=prod", "PORT=http"}, code: 1,
 			want: []string{"ASHLAR_DRAIN_TIMEOUT", "ASHLAR_ENV", "PORT", "production"},
 		},
-		"a setting that does not exist":     {env: []string{"ASHLAR_ADR=:1"}, code: 1, want: []string{"ASHLAR_ADR", "ASHLAR_ADDR"}},
-		"production without its secret":     {env: []string{"ASHLAR_ENV=production"}, code: 1, want: []string{"ASHLAR_SIGNING_KEYS", "keys new"}},
-		"production with half a secret":     {env: []string{"ASHLAR_ENV=production", "ASHLAR_SIGNING_KEYS=hunter2"}, code: 1, want: []string{"ASHLAR_SIGNING_KEYS"}, never: []string{"hunter2"}},
-		"development in sight of the world": {env: []string{"ASHLAR_ADDR=0.0.0.0:0"}, code: 1, want: []string{"loopback", "ASHLAR_ENV=production"}},
-		"a database of another kind":        {env: []string{"DATABASE_URL=mysql://u:secret@h/d"}, code: 1, want: []string{"DATABASE_URL", "sqlite:PATH"}, never: []string{"secret"}},
-		"an address that cannot be had":     {env: []string{"ASHLAR_ADDR=127.0.0.1:99999", "ASHLAR_ADMIN_ADDR=127.0.0.1:0"}, code: 1, want: []string{"ASHLAR_ADDR", "99999"}},
-		"migrations left to an operator":    {env: []string{"ASHLAR_MIGRATE=manual"}, code: 1, want: []string{"pending", "migrate up"}},
+		"settings that do not exist, beside those that are wrong": {
+			env: []string{"ASHLAR_ADR=:1", "ASHLAR_LOG_LEVEL=loud", "ASHLAR_DRAIN_TIMEOUT=soon"}, code: 1,
+			want: []string{"3 mistakes", "ASHLAR_ADR", "ASHLAR_LOG_LEVEL", "ASHLAR_DRAIN_TIMEOUT"},
+		},
+		"settings that no type finds wrong, all of them": {
+			env: []string{"ASHLAR_ENV=production", "ASHLAR_SIGNING_KEYS=hunter2", "ASHLAR_TOKEN_TTL=2h", "DATABASE_URL=mysql://u:secret@h/d"}, code: 1,
+			want: []string{"3 mistakes", "ASHLAR_SIGNING_KEYS", "ASHLAR_TOKEN_TTL", "DATABASE_URL"}, never: []string{"hunter2", "secret@"},
+		},
+		"health in sight of the world in development": {env: []string{"ASHLAR_ADMIN_ADDR=0.0.0.0:0"}, code: 1, want: []string{"ASHLAR_ADMIN_ADDR", "loopback"}},
+		"a setting that does not exist":               {env: []string{"ASHLAR_ADR=:1"}, code: 1, want: []string{"ASHLAR_ADR", "ASHLAR_ADDR"}},
+		"production without its secret":               {env: []string{"ASHLAR_ENV=production"}, code: 1, want: []string{"ASHLAR_SIGNING_KEYS", "keys new"}},
+		"production with half a secret":               {env: []string{"ASHLAR_ENV=production", "ASHLAR_SIGNING_KEYS=hunter2"}, code: 1, want: []string{"ASHLAR_SIGNING_KEYS"}, never: []string{"hunter2"}},
+		"development in sight of the world":           {env: []string{"ASHLAR_ADDR=0.0.0.0:0"}, code: 1, want: []string{"loopback", "ASHLAR_ENV=production"}},
+		"a database of another kind":                  {env: []string{"DATABASE_URL=mysql://u:secret@h/d"}, code: 1, want: []string{"DATABASE_URL", "sqlite:PATH"}, never: []string{"secret"}},
+		"an address that cannot be had":               {env: []string{"ASHLAR_ADDR=127.0.0.1:99999", "ASHLAR_ADMIN_ADDR=127.0.0.1:0"}, code: 1, want: []string{"ASHLAR_ADDR", "99999"}},
+		"migrations left to an operator":              {env: []string{"ASHLAR_MIGRATE=manual"}, code: 1, want: []string{"pending", "migrate up"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +214,36 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(out)
+	}
+}
+
+// A file left behind must not decide about production, and asking for it there
+// must not be taken for development with its demo accounts.
+func TestDotEnv(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		file string
+		env  []string
+		code int
+		want string
+	}{
+		"fills in":                        {"ASHLAR_MIGRATE=manual", nil, 1, "is manual"},
+		"gives way to the environment":    {"ASHLAR_MIGRATE=manual", []string{"ASHLAR_MIGRATE=perhaps"}, 1, "perhaps"},
+		"is not read in production":       {"ASHLAR_MIGRATE=perhaps", []string{"ASHLAR_ENV=production"}, 1, "ASHLAR_SIGNING_KEYS"},
+		"cannot ask for production":       {"ASHLAR_ENV=production", nil, 1, "production does not read this file"},
+		"nor beside an empty environment": {"ASHLAR_ENV=production", []string{"ASHLAR_ENV="}, 1, "production does not read this file"},
+		"broken":                          {"ASHLAR_MIGRATE", nil, 1, "line 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := app(t, "good", c.env)
+			if err := os.WriteFile(filepath.Join(cmd.Dir, ".env"), []byte(c.file+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, code := output(t, cmd); code != c.code || !strings.Contains(out, c.want) {
+				t.Errorf("exit code %d without %q:\n%s", code, c.want, out)
+			}
+		})
 	}
 }
 
@@ -354,6 +393,8 @@ func TestServe(t *testing.T) {
 		s.admin + "/readyz":              200,
 		s.admin + "/startupz":            200,
 		s.admin + "/metrics":             200,
+		s.admin + "//metrics":            404,
+		s.admin + "/debug/pprof/":        404,
 	} {
 		if got, body := fetch(t, url); got != want {
 			t.Errorf("%s answers %d, want %d: %.200s", url, got, want, body)

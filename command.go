@@ -64,6 +64,7 @@ func (c console) table(rows ...string) error {
 type typed struct {
 	appCommand
 	console
+	unknown config.Mistakes // variables that are set and that nothing reads
 }
 
 type commandKey struct{}
@@ -78,7 +79,7 @@ func commandOf(ctx context.Context) *typed {
 	if c, ok := ctx.Value(commandKey{}).(*typed); ok {
 		return c
 	}
-	return &typed{&serveCommand{}, console{os.Stdin, os.Stdout}}
+	return &typed{appCommand: &serveCommand{}, console: console{os.Stdin, os.Stdout}}
 }
 
 func onlyDeclared(ctx context.Context) bool {
@@ -122,7 +123,7 @@ func parseCommand(name string, args []string, in *os.File, out io.Writer) (comma
 	if !ok {
 		return nil, fmt.Errorf("%s: say which of its commands; \"%s %s --help\" lists them", parsed.Command(), name, parsed.Command())
 	}
-	return &typed{chosen, console{in, out}}, nil
+	return &typed{appCommand: chosen, console: console{in, out}}, nil
 }
 
 // serveCommand serves. Its flags are variables under another spelling.

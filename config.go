@@ -3,12 +3,15 @@ package ashlar
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
 )
 
@@ -29,7 +32,7 @@ type Config struct {
 	TokenTTL     time.Duration  `env:"ASHLAR_TOKEN_TTL" default:"15m" doc:"life of an access token, at most 1h"`
 	Hosts        []string       `env:"ASHLAR_HOSTS" doc:"host names that are answered; all if empty"`
 	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`
-	LogLevel     string         `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
+	LogLevel     slog.Level     `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
 	LogFormat    LogFormat      `env:"ASHLAR_LOG_FORMAT" default:"auto" doc:"json, text, or auto: text for a developer's terminal and json elsewhere"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
 	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`
@@ -76,17 +79,30 @@ func (c Config) PublicAddr() string {
 	return "127.0.0.1:8080"
 }
 
-// Validate finds the mistakes that concern several variables.
+// Validate finds what a variable's type does not say, all of it.
 func (c Config) Validate() error {
-	switch {
-	case c.Env == Development && !loopback(c.PublicAddr()):
-		return fmt.Errorf("ASHLAR_ENV: development serves demo accounts and generated keys, so it listens on loopback only, not on %s; set ASHLAR_ENV=production or ASHLAR_ADDR=127.0.0.1:8080", c.PublicAddr())
-	case c.Production() && c.SigningKeys.IsZero():
-		return errors.New("ASHLAR_SIGNING_KEYS: not set, and production makes no keys of its own; set it, or ASHLAR_SIGNING_KEYS_FILE, to what the command \"keys new\" prints")
-	case c.TokenTTL <= 0 || c.TokenTTL > time.Hour:
-		return errors.New("ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
+	var errs []error
+	refuse := func(when bool, format string, args ...any) {
+		if when {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
 	}
-	return nil
+	development := c.Env == Development
+	refuse(development && !loopback(c.PublicAddr()),
+		"ASHLAR_ENV: development serves demo accounts and generated keys, so it listens on loopback only, not on %s; set ASHLAR_ENV=production or ASHLAR_ADDR=127.0.0.1:8080", c.PublicAddr())
+	refuse(development && !loopback(c.AdminAddr),
+		"ASHLAR_ADMIN_ADDR: development listens on loopback only, not on %s", c.AdminAddr)
+	refuse(c.Production() && c.SigningKeys.IsZero(),
+		"ASHLAR_SIGNING_KEYS: not set, and production makes no keys of its own; set it, or ASHLAR_SIGNING_KEYS_FILE, to what the command \"keys new\" prints")
+	if !c.SigningKeys.IsZero() {
+		_, err := auth.ParseKeys(c.SigningKeys.Reveal())
+		refuse(err != nil, "ASHLAR_SIGNING_KEYS: %w", err)
+	}
+	_, err := c.databasePath()
+	refuse(err != nil, "DATABASE_URL: %w", err)
+	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
+		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
+	return errors.Join(errs...)
 }
 
 func loopback(addr string) bool {
@@ -98,10 +114,15 @@ func loopback(addr string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// databaseURL is DATABASE_URL or the embedded database's place.
-func (c Config) databaseURL() string {
-	if !c.DatabaseURL.IsZero() {
-		return c.DatabaseURL.Reveal()
+// databasePath is where the database lies: what DATABASE_URL says, or its
+// place in the data directory.
+func (c Config) databasePath() (string, error) {
+	if c.DatabaseURL.IsZero() {
+		return filepath.Join(c.DataDir, "app.db"), nil
 	}
-	return "sqlite:" + filepath.Join(c.DataDir, "app.db")
+	scheme, path, _ := strings.Cut(c.DatabaseURL.Reveal(), ":")
+	if scheme != "sqlite" || path == "" {
+		return "", errors.New("must have the form sqlite:PATH")
+	}
+	return path, nil
 }

@@ -43,23 +43,38 @@ func exitCode(ctx context.Context, run func(context.Context) error, args []strin
 	if command == nil { // --help has been answered
 		return 0
 	}
-	if mistakes := config.Unknown[Config](ownVariables(os.Environ()), "ASHLAR_"); len(mistakes) > 0 {
-		report(errs, name, mistakes)
-		return 1
-	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, func() { time.AfterFunc(oneStop, stop) })
 	if _, ok := command.appCommand.(alone); ok {
 		err = command.run(ctx, nil, command.console)
 	} else {
-		err = run(withCommand(ctx, command))
+		command.unknown = config.Unknown[Config](ownVariables(os.Environ()), "ASHLAR_")
+		err = withUnknown(command.unknown, run(withCommand(ctx, command)))
 	}
 	if err != nil {
 		report(errs, name, err)
 		return 1
 	}
 	return 0
+}
+
+// errUnknown is how Open refuses to start beside variables that nothing reads.
+// Main names them, together with those that run found wrong.
+var errUnknown = errors.New("unknown variables are set")
+
+// withUnknown joins the unknown variables to the error of run.
+func withUnknown(unknown config.Mistakes, err error) error {
+	if len(unknown) == 0 {
+		return err
+	}
+	if wrong, ok := errors.AsType[config.Mistakes](err); ok {
+		return append(unknown, wrong...)
+	}
+	if errors.Is(err, errUnknown) {
+		return unknown
+	}
+	return errors.Join(unknown, err)
 }
 
 // oneStop is the time within which a second signal means the same stop: a
@@ -75,7 +90,9 @@ func report(w io.Writer, name string, err error) {
 }
 
 // loadDotEnv fills in unset variables from a file. Production is configured
-// by its platform: a file left behind must not change what runs there.
+// by its platform: a file left behind must not change what runs there. For the
+// same reason a file cannot ask for production, and must not end up with the
+// demo accounts of development because it did.
 func loadDotEnv(path string) error {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -89,12 +106,11 @@ func loadDotEnv(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	kind, set := os.LookupEnv("ASHLAR_ENV")
-	if !set {
-		kind = variables["ASHLAR_ENV"]
-	}
-	if kind == string(Production) {
+	switch set := os.Getenv("ASHLAR_ENV"); {
+	case set == string(Production):
 		return nil
+	case set == "" && variables["ASHLAR_ENV"] == string(Production):
+		return fmt.Errorf("%s: ASHLAR_ENV: production does not read this file; set the variable in the environment itself", path)
 	}
 	for name, value := range variables {
 		if _, set := os.LookupEnv(name); !set {

@@ -28,7 +28,11 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	admin := a.server(a.admin(), a.cfg.AdminAddr, nil)
+	private, err := a.admin()
+	if err != nil {
+		return err
+	}
+	admin := a.server(private, a.cfg.AdminAddr, nil)
 	server := a.server(public, a.cfg.PublicAddr(), a.health.Draining)
 	adminAt, err := admin.Listen(ctx)
 	if err != nil {
@@ -72,12 +76,17 @@ func (a *App) server(h http.Handler, addr string, onDrain func()) *serve.Server 
 	return serve.New(h, cfg)
 }
 
-// admin is the handler of the private listener.
-func (a *App) admin() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", a.health.Handler())
-	mux.Handle("GET /metrics", a.metrics.Handler())
-	return mux
+// admin is the handler of the private listener. It is as strict as the public
+// one, and silent: a probe every second would bury the log.
+func (a *App) admin() (http.Handler, error) {
+	mux, probes := &serve.Mux{}, a.health.Handler()
+	err := errors.Join(
+		mux.Handle("GET /livez", probes),
+		mux.Handle("GET /readyz", probes),
+		mux.Handle("GET /startupz", probes),
+		mux.Handle("GET /metrics", a.metrics.Handler()),
+	)
+	return serve.Observe(mux, serve.Observer{}), err
 }
 
 // demo fills the modules' demo data in, in development.

@@ -83,5 +83,5 @@ func (s *Server) cut() error {
 		return nil
 	}
 	s.cfg.Log.Warn("requests cut", "connections", left)
-	return fmt.Errorf("%w: %d connections", ErrDrainTimeout, left)
+	return fmt.Errorf("%w: %d left", ErrDrainTimeout, left)
 }
