@@ -16,23 +16,23 @@ import (
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	everyone := []string{merchant.Admin, merchant.Merchant, merchant.Support, merchant.Auditor}
+	everyone := []string{merchant.RoleAdmin, merchant.RoleMerchant, merchant.RoleSupport, merchant.RoleAuditor}
 	may := map[string][]string{
-		"payments.authorize": {merchant.Admin, merchant.Merchant},
-		"payments.capture":   {merchant.Admin, merchant.Merchant},
-		"payments.void":      {merchant.Admin, merchant.Merchant},
-		"payments.refund":    {merchant.Admin, merchant.Merchant, merchant.Support},
+		"payments.authorize": {merchant.RoleAdmin, merchant.RoleMerchant},
+		"payments.capture":   {merchant.RoleAdmin, merchant.RoleMerchant},
+		"payments.void":      {merchant.RoleAdmin, merchant.RoleMerchant},
+		"payments.refund":    {merchant.RoleAdmin, merchant.RoleMerchant, merchant.RoleSupport},
 		"payments.get":       everyone,
 		"payments.list":      everyone,
 		"payments.refunds":   everyone,
-		"events.list":        {merchant.Admin, merchant.Merchant, merchant.Support},
-		"ledger.balances":    {merchant.Admin, merchant.Auditor},
-		"ledger.entries":     {merchant.Admin, merchant.Auditor},
-		"merchants.create":   {merchant.Admin},
-		"merchants.list":     {merchant.Admin},
-		"merchants.get":      {merchant.Admin},
-		"users.create":       {merchant.Admin},
-		"users.list":         {merchant.Admin},
+		"events.list":        {merchant.RoleAdmin, merchant.RoleMerchant, merchant.RoleSupport},
+		"ledger.balances":    {merchant.RoleAdmin, merchant.RoleAuditor},
+		"ledger.entries":     {merchant.RoleAdmin, merchant.RoleAuditor},
+		"merchants.create":   {merchant.RoleAdmin},
+		"merchants.list":     {merchant.RoleAdmin},
+		"merchants.get":      {merchant.RoleAdmin},
+		"users.create":       {merchant.RoleAdmin},
+		"users.list":         {merchant.RoleAdmin},
 		"auth.me":            everyone,
 		"auth.login":         nil, // public
 	}
@@ -81,11 +81,11 @@ func TestForeignPaymentsAreNotThere(t *testing.T) {
 	if feed := events(s.rival, "events.list", nil).OK(); len(feed.Data) != 0 {
 		t.Errorf("the rival sees the events %+v", feed.Data)
 	}
-	for _, staff := range []string{merchant.Admin, merchant.Support, merchant.Auditor} {
+	for _, staff := range []string{merchant.RoleAdmin, merchant.RoleSupport, merchant.RoleAuditor} {
 		pay(s.AsRole("usr_1", "", staff), "payments.get", payment.ByID{ID: foreign.ID}).OK()
 	}
 	// A merchant's user without a merchant sees nothing, rather than everything.
-	nobody := s.AsRole("usr_lost", "", merchant.Merchant)
+	nobody := s.AsRole("usr_lost", "", merchant.RoleMerchant)
 	pay(nobody, "payments.get", payment.ByID{ID: foreign.ID}).Fails(payment.ErrNotFound)
 	if list := payments(nobody, "payments.list", nil).OK(); len(list.Data) != 0 {
 		t.Errorf("a user without a merchant lists %+v", list.Data)

@@ -39,7 +39,7 @@ func demoBusiness(ctx context.Context, d *db.DB, payments *payment.Service) erro
 	const days = 30
 	opened := time.Now().AddDate(0, 0, -days)
 	_, err := db.InTx(ctx, d, func(tx *db.Tx) (struct{}, error) {
-		for _, m := range []merchant.Record{
+		for _, m := range []merchant.Merchant{
 			{ID: demoShop, Name: "Corner Shop", Country: "DE", Currency: money.EUR, CreatedAt: opened},
 			{ID: demoRival, Name: "Rival & Sons", Country: "GB", Currency: money.GBP, CreatedAt: opened},
 		} {
@@ -56,11 +56,11 @@ func demoUsers(ctx context.Context, accounts *auth.Accounts) (note string, err e
 	var b strings.Builder
 	fmt.Fprintf(&b, "Sign in at POST /v1/auth/login with the password %s:\n", demoPassword)
 	for _, u := range []auth.Account{
-		{Email: "admin@demo.test", Role: merchant.Admin},
-		{Email: "merchant@demo.test", Role: merchant.Merchant, Tenant: demoShop},
-		{Email: "rival@demo.test", Role: merchant.Merchant, Tenant: demoRival},
-		{Email: "support@demo.test", Role: merchant.Support},
-		{Email: "auditor@demo.test", Role: merchant.Auditor},
+		{Email: "admin@demo.test", Role: merchant.RoleAdmin},
+		{Email: "merchant@demo.test", Role: merchant.RoleMerchant, Tenant: demoShop},
+		{Email: "rival@demo.test", Role: merchant.RoleMerchant, Tenant: demoRival},
+		{Email: "support@demo.test", Role: merchant.RoleSupport},
+		{Email: "auditor@demo.test", Role: merchant.RoleAuditor},
 	} {
 		u.PasswordHash = demoHash
 		if err := accounts.Import(ctx, u); err != nil && !errors.Is(err, auth.ErrEmailTaken) {

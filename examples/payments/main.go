@@ -37,10 +37,10 @@ func run(ctx context.Context) error {
 
 // build puts the application together: who may do what, and what there is to do.
 func build(app *ashlar.App, cfg Config) {
-	app.GrantAll(merchant.Admin)
-	app.Grant(merchant.Merchant, payment.Read, payment.Write, payment.WriteRefunds, payment.ReadEvents)
-	app.Grant(merchant.Support, payment.Read, payment.WriteRefunds, payment.ReadEvents)
-	app.Grant(merchant.Auditor, payment.Read, ledger.Read)
+	app.GrantAll(merchant.RoleAdmin)
+	app.Grant(merchant.RoleMerchant, payment.Read, payment.Write, payment.WriteRefunds, payment.ReadEvents)
+	app.Grant(merchant.RoleSupport, payment.Read, payment.WriteRefunds, payment.ReadEvents)
+	app.Grant(merchant.RoleAuditor, payment.Read, ledger.Read)
 
 	cards := network.NewSimulated(app.DB)
 	merchants := merchant.New(app.DB)

@@ -50,11 +50,11 @@ func open(t testing.TB, env ...string) service {
 	build(app.App, Config{SettleAfter: time.Minute})
 	return service{
 		App:     app,
-		admin:   app.AsRole("usr_admin", "", merchant.Admin),
-		shop:    app.AsRole("usr_shop", demoShop, merchant.Merchant),
-		rival:   app.AsRole("usr_rival", demoRival, merchant.Merchant),
-		support: app.AsRole("usr_support", "", merchant.Support),
-		auditor: app.AsRole("usr_auditor", "", merchant.Auditor),
+		admin:   app.AsRole("usr_admin", "", merchant.RoleAdmin),
+		shop:    app.AsRole("usr_shop", demoShop, merchant.RoleMerchant),
+		rival:   app.AsRole("usr_rival", demoRival, merchant.RoleMerchant),
+		support: app.AsRole("usr_support", "", merchant.RoleSupport),
+		auditor: app.AsRole("usr_auditor", "", merchant.RoleAuditor),
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	merchants    = ashlartest.Call[op.Page[merchant.Record]]
-	makeMerchant = ashlartest.Call[merchant.Record]
+	merchants    = ashlartest.Call[op.Page[merchant.Merchant]]
+	makeMerchant = ashlartest.Call[merchant.Merchant]
 	users        = ashlartest.Call[op.Page[user.User]]
 	makeUser     = ashlartest.Call[user.User]
 )
@@ -57,10 +57,10 @@ func TestUsers(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	shop := s.newMerchant(t)
-	invite := user.Invite{Email: "Clerk@Shop.test", Password: "eight-green-bottles", Role: merchant.Merchant, MerchantID: shop}
+	invite := user.Invite{Email: "Clerk@Shop.test", Password: "eight-green-bottles", Role: merchant.RoleMerchant, MerchantID: shop}
 
 	clerk := makeUser(s.admin, "users.create", invite).OK()
-	if clerk.Email != "clerk@shop.test" || clerk.Role != merchant.Merchant || clerk.MerchantID != shop {
+	if clerk.Email != "clerk@shop.test" || clerk.Role != merchant.RoleMerchant || clerk.MerchantID != shop {
 		t.Errorf("got %+v", clerk)
 	}
 	makeUser(s.admin, "users.create", invite).Fails(auth.ErrEmailTaken)
@@ -75,7 +75,7 @@ func TestUsers(t *testing.T) {
 		spoil(&in)
 		makeUser(s.admin, "users.create", in).Invalid(pointer)
 	}
-	for role, merchantID := range map[string]string{merchant.Merchant: "", merchant.Support: shop} {
+	for role, merchantID := range map[string]string{merchant.RoleMerchant: "", merchant.RoleSupport: shop} {
 		in := invite
 		in.Role, in.MerchantID = role, merchantID
 		makeUser(s.admin, "users.create", in).Invalid("/merchant_id")
@@ -92,7 +92,7 @@ func TestSignInAndMe(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	clerk := makeUser(s.admin, "users.create", user.Invite{
-		Email: "clerk@shop.test", Password: "eight-green-bottles", Role: merchant.Merchant, MerchantID: s.newMerchant(t),
+		Email: "clerk@shop.test", Password: "eight-green-bottles", Role: merchant.RoleMerchant, MerchantID: s.newMerchant(t),
 	}).OK()
 	signIn := ashlartest.Call[auth.Session]
 	session := signIn(s.Anonymous(), "auth.login", auth.Credentials{Email: "clerk@shop.test", Password: "eight-green-bottles"}).OK()

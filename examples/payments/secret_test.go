@@ -41,6 +41,7 @@ func TestCardNumbersLeaveNoTrace(t *testing.T) {
 		send("b"+n[12:], strings.Replace(sound, `"amount":100`, `"amount":0`, 1))             // invalid
 		send("c"+n[12:], strings.Replace(sound, `"cvc":"`, `"cvc":"x`, 1))                    // invalid in its own member
 		send("d"+n[12:], strings.Replace(sound, `"`+n+`"`, n, 1))                             // a number instead of a text
+		send("e"+n[12:], strings.Replace(sound, `"number"`, `"`+n+`"`, 1))                    // as a member's name
 		send("f"+n[12:], strings.TrimSuffix(sound, "}"))                                      // cut short
 		send("g"+n[12:], strings.Replace(sound, `"currency":"EUR"`, `"currency":"`+n+`"`, 1)) // in the wrong place
 	}

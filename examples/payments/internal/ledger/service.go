@@ -37,6 +37,7 @@ func (s *Service) Module() ashlar.Module {
 				op.Allow(Read)),
 		},
 		Migrations: migrations,
+		Docs:       docs(),
 	}
 }
 

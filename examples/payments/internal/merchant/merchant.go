@@ -36,8 +36,8 @@ type Country string
 // Rules says what a country code looks like.
 func (c *Country) Rules(r *rule.Set) { rule.Text(r, c).Match(`^[A-Z]{2}$`) }
 
-// A Record is a merchant as the API shows it.
-type Record struct {
+// A Merchant is a business whose customers pay.
+type Merchant struct {
 	ID        string         `json:"id"`
 	Name      string         `json:"name"`
 	Country   Country        `json:"country"`

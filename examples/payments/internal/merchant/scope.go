@@ -8,10 +8,10 @@ import (
 
 // The roles of this app.
 const (
-	Admin    = "admin"    // runs the place
-	Merchant = "merchant" // sells something, sees its own payments only
-	Support  = "support"  // helps merchants, sees every merchant's
-	Auditor  = "auditor"  // reads everything that money touches, writes nothing
+	RoleAdmin    = "admin"    // runs the place
+	RoleMerchant = "merchant" // sells something, sees its own payments only
+	RoleSupport  = "support"  // helps merchants, sees every merchant's
+	RoleAuditor  = "auditor"  // reads everything that money touches, writes nothing
 )
 
 // Scope returns the id of the merchant that the caller of ctx is confined to,
@@ -26,7 +26,7 @@ func Scope(ctx context.Context) string {
 	switch {
 	case me.Account != "":
 		return me.Account
-	case me.Role == Admin, me.Role == Support, me.Role == Auditor:
+	case me.Role == RoleAdmin, me.Role == RoleSupport, me.Role == RoleAuditor:
 		return ""
 	}
 	return "nobody"

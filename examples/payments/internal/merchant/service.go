@@ -35,18 +35,19 @@ func (s *Service) Module() ashlar.Module {
 				op.Allow(Read), op.Fails(ErrNotFound)),
 		},
 		Migrations: migrations,
+		Docs:       docs(),
 	}
 }
 
 // Create takes a merchant on.
-func (s *Service) Create(ctx context.Context, in Prospect) (Record, error) {
-	m := Record{id.New("mer_"), in.Name, in.Country, in.Currency, time.Now().UTC().Truncate(time.Millisecond)}
+func (s *Service) Create(ctx context.Context, in Prospect) (Merchant, error) {
+	m := Merchant{id.New("mer_"), in.Name, in.Country, in.Currency, time.Now().UTC().Truncate(time.Millisecond)}
 	_, err := Add(ctx, s.db, m)
 	return m, err
 }
 
 // Add writes a merchant whose id is known, unless it is there already.
-func Add(ctx context.Context, q db.Querier, m Record) (added bool, err error) {
+func Add(ctx context.Context, q db.Querier, m Merchant) (added bool, err error) {
 	n, err := db.Exec(ctx, q, `
 		INSERT INTO merchants (id, name, country, currency, created_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO NOTHING`, m.ID, m.Name, m.Country, m.Currency, m.CreatedAt)
@@ -54,28 +55,28 @@ func Add(ctx context.Context, q db.Querier, m Record) (added bool, err error) {
 }
 
 // Get shows one merchant.
-func (s *Service) Get(ctx context.Context, in ByID) (Record, error) {
-	m, err := db.One[Record](ctx, s.db, `
+func (s *Service) Get(ctx context.Context, in ByID) (Merchant, error) {
+	m, err := db.One[Merchant](ctx, s.db, `
 		SELECT id, name, country, currency, created_at FROM merchants
 		WHERE id = $1 AND ($2 = '' OR id = $2)`, in.ID, Scope(ctx))
 	if errors.Is(err, db.ErrNoRows) {
-		return Record{}, ErrNotFound
+		return Merchant{}, ErrNotFound
 	}
 	return m, err
 }
 
 // List shows the merchants, newest first.
-func (s *Service) List(ctx context.Context, in List) (op.Page[Record], error) {
+func (s *Service) List(ctx context.Context, in List) (op.Page[Merchant], error) {
 	after, err := in.Cursor.Key()
 	if err != nil {
-		return op.Page[Record]{}, err
+		return op.Page[Merchant]{}, err
 	}
-	rows, err := db.All[Record](ctx, s.db, `
+	rows, err := db.All[Merchant](ctx, s.db, `
 		SELECT id, name, country, currency, created_at FROM merchants
 		WHERE id < $1 AND ($2 = '' OR id = $2)
 		ORDER BY id DESC LIMIT $3`, cmp.Or(after, "z"), // every id sorts before z
 		Scope(ctx), in.Size()+1)
-	return op.PageOf(rows, in.Size(), func(m Record) string { return m.ID }), err
+	return op.PageOf(rows, in.Size(), func(m Merchant) string { return m.ID }), err
 }
 
 // Exists reports whether there is such a merchant, whoever asks.

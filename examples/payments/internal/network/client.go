@@ -86,7 +86,7 @@ func (c *Client) once(ctx context.Context, call func(context.Context) (Answer, e
 // back together.
 func pause(ctx context.Context, d time.Duration) {
 	select {
-	case <-time.After(d/2 + rand.N(d/2)):
+	case <-time.After(d/2 + rand.N(d/2)): //nolint:gosec // spread, not secrecy
 	case <-ctx.Done():
 	}
 }

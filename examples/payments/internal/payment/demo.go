@@ -24,7 +24,7 @@ type step struct {
 // transitions as real ones; only the clock and the network's answers are made
 // up.
 func (s *Service) Demo(ctx context.Context, tx *db.Tx, days int, merchants ...string) error {
-	random := rand.New(rand.NewPCG(1, 2)) // the same demonstration for everybody
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same demonstration for everybody
 	end := now()
 	var steps []step
 	for day := range days {

@@ -86,6 +86,7 @@ func (s *Service) Module() ashlar.Module {
 			{Name: "payments.expire", Run: s.keepExpiring},
 		},
 		Migrations: migrations,
+		Docs:       docs(),
 	}
 }
 

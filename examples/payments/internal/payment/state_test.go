@@ -29,11 +29,11 @@ func TestTransitions(t *testing.T) {
 			"capture": capture, "void": (*Payment).void, "expire": (*Payment).expire, "refund 40": partly, "refund": fully,
 		} {
 			p := Payment{Status: from, Amount: 100}
-			switch from {
-			case Captured, Refunded:
+			if from == Captured || from == PartiallyRefunded {
 				p.CapturedAmount = 100
-			case PartiallyRefunded:
-				p.CapturedAmount, p.RefundedAmount = 100, 10
+			}
+			if from == PartiallyRefunded {
+				p.RefundedAmount = 10
 			}
 			before := p.Status
 			_, err := command(&p)

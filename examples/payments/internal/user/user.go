@@ -56,16 +56,16 @@ type Invite struct {
 func (in *Invite) Rules(r *rule.Set) {
 	rule.Text(r, &in.Email).Len(3, 254).Format(rule.Email)
 	rule.Text(r, &in.Password).Len(auth.MinPassword, auth.MaxPassword).Secret()
-	rule.OneOf(r, &in.Role, merchant.Admin, merchant.Merchant, merchant.Support, merchant.Auditor)
+	rule.OneOf(r, &in.Role, merchant.RoleAdmin, merchant.RoleMerchant, merchant.RoleSupport, merchant.RoleAuditor)
 }
 
 // Validate holds role and merchant together: a user of a merchant without one
 // would see nothing, and staff with one too little.
 func (in *Invite) Validate() error {
 	switch {
-	case in.Role == merchant.Merchant && in.MerchantID == "":
+	case in.Role == merchant.RoleMerchant && in.MerchantID == "":
 		return fault.At("/merchant_id", "required", "is required for the role merchant")
-	case in.Role != merchant.Merchant && in.MerchantID != "":
+	case in.Role != merchant.RoleMerchant && in.MerchantID != "":
 		return fault.At("/merchant_id", "not_allowed", "is for the role merchant only")
 	}
 	return nil
@@ -102,6 +102,7 @@ func (s *Service) Module() ashlar.Module {
 			op.Query("users.list", "GET /v1/users", s.List,
 				op.Allow(Read)),
 		},
+		Docs: docs(),
 	}
 }
 
