@@ -20,8 +20,17 @@ func SignIn(a *App) Module {
 			op.Command("auth.login", "POST /v1/auth/login", a.Accounts.SignIn,
 				op.Public(), op.Fails(auth.ErrSignIn, auth.ErrBusy)),
 		},
+		Docs: op.Docs{
+			authPackage + "Accounts.SignIn":     "SignIn exchanges an address and a password for an access token.\n\nAn unknown address, a wrong password and a disabled account are answered alike.",
+			authPackage + "Session.AccessToken": "Send it as Authorization: Bearer.",
+			authPackage + "Session.ExpiresIn":   "Life of the access token in seconds.",
+		},
 	}
 }
+
+// authPackage is where the doc comments of sign-in stand; a mechanism cannot
+// have a generated file, which would import op.
+const authPackage = "github.com/ashlar-go/ashlar/auth."
 
 // openAccounts prepares sign-in. For a command that serves nothing a key that
 // nobody will see again is enough.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -48,6 +49,7 @@ type App struct {
 	operations     []op.Operation
 	raw            []rawHandler
 	mistakes       []error
+	docs           op.Docs
 }
 
 type rawHandler struct {
@@ -83,6 +85,7 @@ func newApp(cfg Config, log *slog.Logger) *App {
 	return &App{
 		Log: log, cfg: cfg,
 		Policy:  &access.Policy{},
+		docs:    op.Docs{},
 		health:  &health.Checks{Log: log},
 		metrics: metric.New(),
 	}
@@ -151,7 +154,8 @@ func (a *App) Mount(m Module) {
 	if m.Name == "" {
 		a.note(errors.New("a module has no name"))
 	}
-	op.Explain(m.Operations, m.Docs)
+	maps.Copy(a.docs, m.Docs)
+	op.Explain(m.Operations, a.docs) // of all modules: they use each other's types
 	for _, o := range m.Operations {
 		if s := o.Spec(); s != nil {
 			_, err := a.Policy.Register(s.Permissions...)

@@ -41,7 +41,7 @@ func (a *App) Handler() (http.Handler, error) {
 			errs = append(errs, err)
 			continue
 		}
-		if err := mux.Handle(s.Method+" "+s.Path, h); err != nil {
+		if err := mux.Handle(s.Pattern(), h); err != nil {
 			errs = append(errs, o.Mistakef("%w", err))
 		}
 	}

@@ -92,8 +92,8 @@ func (b *bodies) value(t *rule.Type, null bool) any {
 }
 
 func (b *bodies) between(least, most, usual int) int {
-	if most == 0 {
-		most = usual
+	if most == 0 || most == rule.DefaultMaxItems {
+		most = usual // that bound has a test of its own: bodies of that size take long
 	}
 	return least + b.IntN(most-least+1)
 }
@@ -230,7 +230,10 @@ func (b *bodies) hostile(t *rule.Type) any {
 		return b.one("2026-11-22", "2026-11-22T17:00Z", "2026-02-29T17:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22 17:00:00Z",
 			"2026-11-22T17:00:00", "2026-11-22T17:00:00+25:00", "2026-11-22T17:00:00,5Z", "2026-11-22T7:00:00Z", "")
 	case rule.List:
-		n := b.one(0, t.Size.Min-1, t.Size.Max, t.Size.Max+1, 3).(int)
+		n := b.one(0, t.Size.Min-1, 3).(int)
+		if t.Size.Max < rule.DefaultMaxItems {
+			n = b.one(n, t.Size.Max, t.Size.Max+1).(int)
+		}
 		out := make([]any, max(n, 0))
 		for i := range out {
 			out[i] = b.one(b.value(t.Elem, false), "same")
@@ -238,7 +241,11 @@ func (b *bodies) hostile(t *rule.Type) any {
 		return out
 	case rule.Map:
 		out := map[string]any{}
-		for i := range max(b.one(0, t.Size.Min-1, t.Size.Max+1, 3).(int), 0) {
+		n := b.one(0, t.Size.Min-1, 3).(int)
+		if t.Size.Max < rule.DefaultMaxItems {
+			n = b.one(n, t.Size.Max+1).(int)
+		}
+		for i := range max(n, 0) {
 			out[fmt.Sprint("key", i)] = b.value(t.Elem, false)
 		}
 		if b.IntN(2) == 0 {

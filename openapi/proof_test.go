@@ -185,6 +185,20 @@ func TestTheDocumentAndTheDecoderAgree(t *testing.T) {
 	t.Run("tree", func(t *testing.T) { t.Parallel(); agree[tree](t) })
 }
 
+// A list without a bound of its own has the default one, on both sides.
+func TestTheDefaultBoundOfAList(t *testing.T) {
+	t.Parallel()
+	v := verdictsOn[struct {
+		Flags []bool `json:"flags"`
+	}](t)
+	for n, valid := range map[int]bool{rule.DefaultMaxItems: true, rule.DefaultMaxItems + 1: false} {
+		body := `{"flags":[` + strings.TrimSuffix(strings.Repeat("true,", n), ",") + `]}`
+		if bySchema, byDecoder := v.on(t, body); (bySchema == nil) != valid || (byDecoder == nil) != valid {
+			t.Errorf("%d items: schema: %v; decoder: %v", n, bySchema, byDecoder)
+		}
+	}
+}
+
 func agree[In any](t *testing.T) {
 	t.Helper()
 	v := verdictsOn[In](t)

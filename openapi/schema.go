@@ -86,6 +86,9 @@ func (d *document) inline(t *rule.Type, as role, hidden []string) object {
 	if t.Secret && as == input {
 		s.set("writeOnly", true)
 	}
+	if t.Example != nil {
+		s.set("examples", list{t.Example})
+	}
 	return s
 }
 

@@ -14,6 +14,10 @@ import (
 // give none.
 const DefaultMaxLen = 4096
 
+// DefaultMaxItems is the greatest number of items of a list, or entries of a
+// map, whose rules give none: a small body must not become a large value.
+const DefaultMaxItems = 10_000
+
 // Describe returns the description of a Go type, running the Rules of it and
 // of every type it holds. The error joins everything that is wrong with the
 // declaration: a rule for what is no field, a rule that depends on a value, a
@@ -94,12 +98,14 @@ func (d *describer) shape(out *Type) {
 			break
 		}
 		out.Kind, out.Elem = List, d.value(t.Elem())
+		out.Size.Max = DefaultMaxItems
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String || hasJSON(t.Key()) {
 			d.unchecked(t, t.Elem())
 			return // Any
 		}
 		out.Kind, out.Key, out.Elem = Map, d.describe(t.Key()), d.value(t.Elem())
+		out.Size.Max = DefaultMaxItems
 	case reflect.Struct:
 		if embedsPointer(t) {
 			d.unchecked(t, t)

@@ -24,7 +24,8 @@
 // A field's rules start from those of its own type and of the struct that it
 // was embedded with, and replace what they say again.
 //
-// Text is bounded without being asked: at most [DefaultMaxLen] code points,
+// Lists and maps are bounded without being asked, at [DefaultMaxItems], and so
+// is text: at most [DefaultMaxLen] code points,
 // and neither control characters nor bidirectional overrides. [TextRules.Multiline]
 // and [TextRules.Raw] loosen that by name.
 package rule

@@ -43,9 +43,20 @@ func (t *Type) settleEnum() error {
 			return fmt.Errorf("OneOf lists %s, which breaks another rule: %s", names[i], broken.Detail)
 		}
 	}
-	e.bad = &fault.Violation{Code: "not_one_of", Detail: "must be one of " + strings.Join(names, ", ")}
+	e.bad = &fault.Violation{Code: "not_one_of", Detail: "must be one of " + listed(names)}
 	t.enum = e
 	return nil
+}
+
+// mostListed is how many values a violation lists; all of them are in the API
+// document.
+const mostListed = 12
+
+func listed(names []string) string {
+	if len(names) <= mostListed {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:mostListed], ", ") + " and " + strconv.Itoa(len(names)-mostListed) + " others"
 }
 
 // Interned returns the declared value of an enum that equals s, so that a

@@ -146,7 +146,7 @@ func (t *Type) sameRules(other *Type) bool {
 	x, y := t.Text, other.Text
 	x.match, y.match = nil, nil
 	return reflect.DeepEqual(x, y) && t.Number == other.Number && t.Size == other.Size &&
-		t.Secret == other.Secret && reflect.DeepEqual(t.Enum, other.Enum)
+		t.Secret == other.Secret && t.Example == other.Example && reflect.DeepEqual(t.Enum, other.Enum)
 }
 
 // settle checks that the rules of t agree with each other, and prepares what
@@ -157,10 +157,33 @@ func (t *Type) settle() error {
 		t.Kind == Uint && l.MinUint > l.MaxUint || t.Kind == Float && l.MinFloat > l.MaxFloat) {
 		return errors.New("the least number is above the greatest")
 	}
-	if t.Enum == nil {
+	if t.Enum != nil {
+		if err := t.settleEnum(); err != nil {
+			return err
+		}
+	}
+	if broken := t.checkExample(); broken != nil {
+		return fmt.Errorf("the example breaks the rules: it %s", broken.Detail)
+	}
+	return nil
+}
+
+func (t *Type) checkExample() Violated {
+	if t.Example == nil {
 		return nil
 	}
-	return t.settleEnum()
+	switch v := reflect.ValueOf(t.Example); t.Kind {
+	case String:
+		return t.CheckText(v.String())
+	case Int:
+		return t.CheckInt(v.Int())
+	case Uint:
+		return t.CheckUint(v.Uint())
+	case Float:
+		return t.CheckFloat(v.Float())
+	default:
+		return nil
+	}
 }
 
 // fill sets everything in v, so that a Rules method which branches on a value

@@ -121,6 +121,9 @@ func (n NumberRules[N]) bound(rule string, to N, i *int64, u *uint64, f *float64
 // Secret keeps the value out of logs and documents' examples.
 func (n NumberRules[N]) Secret() NumberRules[N] { n.t.Secret = true; return n }
 
+// Example is a valid value for documents and forms to show.
+func (n NumberRules[N]) Example(value N) NumberRules[N] { n.t.Example = value; return n }
+
 // TextRules are the rules of a text. Make them with [Text].
 type TextRules struct {
 	r *Set
@@ -167,6 +170,10 @@ func (x TextRules) Format(f Format) TextRules {
 
 // Secret keeps the value out of logs and documents' examples.
 func (x TextRules) Secret() TextRules { x.t.Secret = true; return x }
+
+// Example is a valid value for documents and forms to show, even of a secret:
+// give one that opens nothing.
+func (x TextRules) Example(value string) TextRules { x.t.Example = value; return x }
 
 // Multiline accepts tabs and line ends.
 func (x TextRules) Multiline() TextRules { x.t.Text.Control = LineControl; return x }

@@ -37,6 +37,9 @@ type Type struct {
 	Enum []any
 	// Secret says that a value must not be logged, echoed or shown.
 	Secret bool
+	// Example is a valid value of type Go that documents and forms show, or
+	// nil.
+	Example any
 
 	enum enumCheck
 }

@@ -156,6 +156,7 @@ const formats = {
 
 function example(schema, whole, depth = 0) {
   const s = plain(schema);
+  if (s.examples) return s.examples[0];
   if (s.enum) return s.enum[0];
   switch (s.type) {
     case 'object': {

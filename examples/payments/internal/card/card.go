@@ -23,10 +23,10 @@ type Card struct {
 
 // Rules bounds the fields one by one.
 func (c *Card) Rules(r *rule.Set) {
-	rule.Text(r, &c.Number).Match(`^[0-9]{12,19}$`).Secret()
-	rule.Number(r, &c.ExpMonth).Between(1, 12)
-	rule.Number(r, &c.ExpYear).Between(2000, 2099)
-	rule.Text(r, &c.CVC).Match(`^[0-9]{3,4}$`).Secret()
+	rule.Text(r, &c.Number).Match(`^[0-9]{12,19}$`).Secret().Example("4242424242424242")
+	rule.Number(r, &c.ExpMonth).Between(1, 12).Example(12)
+	rule.Number(r, &c.ExpYear).Between(2000, 2099).Example(2030)
+	rule.Text(r, &c.CVC).Match(`^[0-9]{3,4}$`).Secret().Example("123")
 }
 
 // Validate refuses a number with a mistyped digit. An expired card is not

@@ -26,8 +26,8 @@ type Authorize struct {
 
 // Rules says what a valid Authorize is.
 func (in *Authorize) Rules(r *rule.Set) {
-	rule.Number(r, &in.Amount).Between(1, money.Max)
-	rule.Text(r, &in.Reference).Len(1, 64)
+	rule.Number(r, &in.Amount).Between(1, money.Max).Example(50_00)
+	rule.Text(r, &in.Reference).Len(1, 64).Example("order-1")
 	rule.Text(r, &in.Description).Len(0, 500)
 	rule.Entries(r, &in.Metadata).Len(0, 20)
 }
