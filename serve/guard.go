@@ -85,6 +85,7 @@ type guarded struct {
 	poison string // what is left to hand on in place of what was refused
 	why    atomic.Pointer[refusal]
 	raw    atomic.Bool
+	within atomic.Bool // a message has begun and not ended
 }
 
 // poison is what net/http gets to read where a refused request stood. At any
@@ -106,6 +107,7 @@ func (c *guarded) Read(p []byte) (int, error) {
 		return n, err
 	}
 	deliver, why := c.frames.feed(p[:n])
+	c.within.Store(c.frames.phase != between)
 	if why == "" {
 		return n, err
 	}
@@ -166,6 +168,20 @@ func (c *guarded) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
+	return nil
+}
+
+// Close closes the connection, at once where no message is under way. Behind
+// an answer that did not wait for the body, a 413, the rest of the body still
+// arrives, so only our half ends now and the rest after a moment, as in linger.
+// net/http waits likewise, but not for a client that asked it to close.
+func (c *guarded) Close() error {
+	if !c.within.Load() || c.raw.Load() {
+		return c.Conn.Close()
+	}
+	_ = c.CloseWrite()
+	_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // whoever reads is told that it is closed
+	time.AfterFunc(lingerTime, func() { _ = c.Conn.Close() })
 	return nil
 }
 

@@ -190,3 +190,23 @@ func TestGuardTellsOfRefusals(t *testing.T) {
 		t.Errorf("told %+v, answered %v", r, doc)
 	}
 }
+
+// net/http resets a connection that its client asked to close when it answers
+// before the body has come, and the client may lose the answer.
+func TestAnswerOutlivesABodyThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	}), serve.Config{})
+	c := s.dial(t)
+	if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n"+strings.Repeat("x", 200_000)); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(c)
+	if res := receive(t, r); res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("answers %d", res.StatusCode)
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		t.Errorf("the connection ends with %v", err)
+	}
+}
