@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy lint audit race test bench-test
+STEPS := format vet tidy generated lint audit race test bench-test
 
 # The pinned tools have a module of their own, see tools/go.mod.
 TOOL := go tool -modfile=tools/go.mod
@@ -43,7 +43,7 @@ fix: ## Format, tidy, and apply the linters' own corrections
 
 ##@ Before a change is offered
 
-.PHONY: check steps fresh $(STEPS)
+.PHONY: check steps fresh generate $(STEPS)
 check: $(STEPS) ## Run everything that CI runs
 
 steps: # what .ci/run reads
@@ -59,6 +59,12 @@ vet: ## Run go vet
 tidy: ## Fail if go.mod or go.sum are not tidy, or a module is not what it was
 	go mod tidy -diff
 	go mod verify
+
+generated: ## Fail if a docs.gen.go is older than its comments
+	go run ./cmd/ashlar gen --check ./examples/payments/...
+
+generate: ## Write the doc comments of the examples into their docs.gen.go
+	go run ./cmd/ashlar gen ./examples/payments/...
 
 lint: ## Run the linters of .golangci.yml
 	$(TOOL) golangci-lint config verify

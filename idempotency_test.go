@@ -88,7 +88,8 @@ func shop(t *testing.T, pay func(ctx context.Context, id string) error) (*ashlar
 		Migrations: fstest.MapFS{"1_orders.sql": {Data: []byte(
 			"-- +goose Up\nCREATE TABLE orders (id TEXT PRIMARY KEY, item TEXT NOT NULL, paid BOOLEAN NOT NULL);\n")}},
 	})
-	return app, app.As("ann", placing)
+	ann := app.As("ann", placing)
+	return app, ann
 }
 
 func countOrders(t *testing.T, app *ashlartest.App) int {

@@ -83,7 +83,7 @@ func TestChildOfTheCrash(t *testing.T) {
 	t.Parallel()
 	path := os.Getenv("ASHLAR_TEST_CRASH")
 	if path == "" {
-		t.Skip("only runs as a child of TestKilledProcessLosesNothing")
+		return // nobody asked for a victim
 	}
 	var next atomic.Int64
 	var first int64
