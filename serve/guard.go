@@ -180,7 +180,7 @@ func (c *guarded) Close() error {
 		return c.Conn.Close()
 	}
 	_ = c.CloseWrite()
-	_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // whoever reads is told that it is closed
+	_ = c.SetReadDeadline(time.Unix(1, 0)) // whoever reads is told that it is closed
 	time.AfterFunc(lingerTime, func() { _ = c.Conn.Close() })
 	return nil
 }

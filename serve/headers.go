@@ -9,7 +9,8 @@ type header struct {
 
 // securityHeaders are the headers of every response, built once. net/http's
 // header map grows at its ninth key, which costs more than all of these: with
-// Content-Type, Content-Length and X-Request-Id a response has eight at most.
+// Content-Type, Content-Length and X-Request-Id an answer has eight at most.
+// An ETag, a Location or a challenge is the ninth where HSTS is on.
 func securityHeaders(hsts bool) []header {
 	list := []header{
 		shared("X-Content-Type-Options", "nosniff"),
