@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"slices"
@@ -26,6 +27,7 @@ type Handler struct {
 type output struct {
 	mu    sync.Mutex
 	w     io.Writer
+	flush func() error // nil if w holds nothing back
 	lines sync.Pool
 }
 
@@ -36,6 +38,9 @@ func NewHandler(w io.Writer, o Options) *Handler {
 	}
 	if o.Level == nil {
 		h.level = slog.LevelInfo
+	}
+	if b, ok := w.(interface{ Flush() error }); ok {
+		h.out.flush = b.Flush
 	}
 	return h
 }
@@ -108,6 +113,9 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
 	_, err := h.out.w.Write(line.buf)
+	if r.Level >= slog.LevelWarn && h.out.flush != nil {
+		err = errors.Join(err, h.out.flush())
+	}
 	return err
 }
 
