@@ -41,7 +41,9 @@ func (c Code[K]) Because(format string, args ...any) *Error {
 }
 
 // With returns the fault with an extension member (RFC 9457, section 3.2)
-// that the caller receives beside the code.
+// that the caller receives beside the code. Like [Error.With] it panics if the
+// name is one that every problem has: type, title, status, detail, instance,
+// code, trace_id or errors.
 func (c Code[K]) With(name string, value any) *Error {
 	return (&Error{of: c}).With(name, value)
 }

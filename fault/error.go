@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -65,9 +66,14 @@ func (e *Error) Because(detail string) *Error {
 }
 
 // With returns a copy of e with one more extension member, in place of one of
-// the same name. The names that RFC 9457 and [Problem] define are refused by
-// [Problem.MarshalJSON].
+// the same name. It panics if the name is one that RFC 9457 or [Problem]
+// defines: names are constants, so the first test that comes by finds the
+// mistake, while a log line would leave callers without the member.
 func (e *Error) With(name string, value any) *Error {
+	if slices.Contains(reserved, name) {
+		panic("fault: " + e.of.Code() + " has a member named " + strconv.Quote(name) +
+			"; choose another name, because every problem has its own " + strings.Join(reserved, ", "))
+	}
 	c := *e
 	c.members = slices.DeleteFunc(slices.Clone(e.members), func(m Member) bool { return m.Name == name })
 	c.members = append(c.members, Member{name, value})

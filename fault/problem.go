@@ -110,7 +110,7 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 		b = append(append(b, `,"errors":`...), list...)
 	}
 	for i, m := range p.Members {
-		if reserved(m.Name) {
+		if slices.Contains(reserved, m.Name) {
 			return nil, fmt.Errorf("fault: member %q of %s is reserved", m.Name, p.Code)
 		}
 		if slices.ContainsFunc(p.Members[:i], func(o Member) bool { return o.Name == m.Name }) {
@@ -129,13 +129,8 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-func reserved(name string) bool {
-	switch name {
-	case "type", "title", "status", "detail", "instance", "code", "trace_id", "errors":
-		return true
-	}
-	return false
-}
+// reserved are the names of the members that RFC 9457 and this package define.
+var reserved = []string{"type", "title", "status", "detail", "instance", "code", "trace_id", "errors"}
 
 func appendMember(b []byte, name, value string) []byte {
 	if len(b) == 0 {

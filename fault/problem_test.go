@@ -3,6 +3,7 @@ package fault_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -69,8 +70,13 @@ func TestProblemDocuments(t *testing.T) {
 func TestMembersThatADocumentCannotHave(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"type", "title", "status", "detail", "instance", "code", "trace_id", "errors"} {
-		if _, err := fault.ProblemOf(errState.With(name, 1), "").MarshalJSON(); err == nil {
+		if _, err := (fault.Problem{Status: 409, Code: "x", Members: []fault.Member{{Name: name, Value: 1}}}).MarshalJSON(); err == nil {
 			t.Errorf("a member took the name %s", name)
+		}
+		for _, with := range []func(string, any) *fault.Error{errState.With, errState.Because("Why.").With} {
+			if said := panicOf(func() { with(name, 1) }); !strings.Contains(said, `payment_wrong_state has a member named "`+name+`"`) {
+				t.Errorf("With(%q) panics with %q", name, said)
+			}
 		}
 	}
 	for name, members := range map[string][]fault.Member{
@@ -85,6 +91,12 @@ func TestMembersThatADocumentCannotHave(t *testing.T) {
 	if _, err := fault.ProblemOf(errState.With("Type", 1), "").MarshalJSON(); err != nil {
 		t.Errorf("names are told apart by case: %v", err)
 	}
+}
+
+func panicOf(f func()) (said string) {
+	defer func() { said = fmt.Sprint(recover()) }()
+	f()
+	return ""
 }
 
 type failing struct{}
