@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -55,6 +56,8 @@ type tracked struct {
 	set   *conns
 	state atomic.Int32  // an http.ConnState
 	reads atomic.Uint32 // counts reads that brought something
+	in    deadline
+	out   deadline
 
 	// The drain alone uses these: when it last saw reads change.
 	seen   uint32
@@ -62,11 +65,48 @@ type tracked struct {
 }
 
 func (t *tracked) Read(p []byte) (int, error) {
-	n, err := t.Conn.Read(p)
-	if n > 0 {
-		t.reads.Add(1)
+	t.in.begin(t.Conn.SetReadDeadline)
+	defer t.in.end()
+	for {
+		n, err := t.Conn.Read(p)
+		if n > 0 {
+			t.reads.Add(1)
+			return n, err
+		}
+		if !t.in.again(err, t.Conn.SetReadDeadline) {
+			return n, err
+		}
 	}
-	return n, err
+}
+
+func (t *tracked) Write(p []byte) (written int, err error) {
+	t.out.begin(t.Conn.SetWriteDeadline)
+	defer t.out.end()
+	for {
+		n, err := t.Conn.Write(p[written:])
+		written += n
+		if !t.out.again(err, t.Conn.SetWriteDeadline) {
+			return written, err
+		}
+	}
+}
+
+func (t *tracked) SetReadDeadline(at time.Time) error { return t.in.want(at, t.Conn.SetReadDeadline) }
+
+func (t *tracked) SetWriteDeadline(at time.Time) error {
+	return t.out.want(at, t.Conn.SetWriteDeadline)
+}
+
+func (t *tracked) SetDeadline(at time.Time) error {
+	return errors.Join(t.SetReadDeadline(at), t.SetWriteDeadline(at))
+}
+
+// release is for a connection that is HTTP no more: whoever has it now may
+// reach for the one inside, and finds the deadlines there that were asked for.
+func (t *tracked) release() {
+	t.set.forget(t)
+	t.in.hold(t.Conn.SetReadDeadline)
+	t.out.hold(t.Conn.SetWriteDeadline)
 }
 
 func (t *tracked) Close() error {
@@ -76,6 +116,8 @@ func (t *tracked) Close() error {
 
 // ReadFrom keeps sendfile within reach.
 func (t *tracked) ReadFrom(src io.Reader) (int64, error) {
+	t.out.hold(t.Conn.SetWriteDeadline)
+	defer t.out.let()
 	if to, ok := t.Conn.(io.ReaderFrom); ok {
 		return to.ReadFrom(src)
 	}

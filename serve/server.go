@@ -182,7 +182,7 @@ func (s *Server) connState(c net.Conn, state http.ConnState) {
 	if t := trackedOf(c); t != nil {
 		t.state.Store(int32(state))
 		if state == http.StateHijacked {
-			s.conns.forget(t)
+			t.release()
 		}
 	}
 }
