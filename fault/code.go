@@ -1,6 +1,9 @@
 package fault
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A Code names one way to fail. It is an error, so a bare constant can be
 // returned and tested with [errors.Is]:
@@ -46,6 +49,12 @@ func (c Code[K]) Because(format string, args ...any) *Error {
 // code, trace_id or errors.
 func (c Code[K]) With(name string, value any) *Error {
 	return (&Error{of: c}).With(name, value)
+}
+
+// After returns the fault with how long to wait before the request is worth
+// repeating. The caller gets it as the header Retry-After.
+func (c Code[K]) After(d time.Duration) *Error {
+	return &Error{of: c, after: d}
 }
 
 // Wrap returns the fault with its cause. The cause reaches the log and

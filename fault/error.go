@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // An Error is a code with what its readers need: a detail and extension
@@ -16,6 +17,7 @@ type Error struct {
 	of      Coded
 	detail  string
 	members []Member
+	after   time.Duration
 	cause   error
 }
 
@@ -77,6 +79,14 @@ func (e *Error) With(name string, value any) *Error {
 	c := *e
 	c.members = slices.DeleteFunc(slices.Clone(e.members), func(m Member) bool { return m.Name == name })
 	c.members = append(c.members, Member{name, value})
+	return &c
+}
+
+// After returns a copy of e that says how long to wait before the request is
+// worth repeating. The caller gets it as the header Retry-After.
+func (e *Error) After(d time.Duration) *Error {
+	c := *e
+	c.after = d
 	return &c
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // MediaType is the content type of a problem document.
@@ -30,6 +31,9 @@ type Problem struct {
 	Errors []Violation
 	// Members are extension members, in order.
 	Members []Member
+	// RetryAfter is how long to wait before the request is worth repeating.
+	// It is no part of the document: [Write] makes it a header.
+	RetryAfter time.Duration
 }
 
 // ProblemOf returns the document for err. An error that carries no fault
@@ -44,7 +48,7 @@ func ProblemOf(err error, traceID string) Problem {
 	p := Problem{Status: coded.Status(), Code: coded.Code(), TraceID: traceID}
 	switch c := coded.(type) {
 	case *Error:
-		p.Detail, p.Members = c.detail, slices.Clip(c.members)
+		p.Detail, p.Members, p.RetryAfter = c.detail, slices.Clip(c.members), c.after
 	case Violations:
 		p.Errors = c
 	}
@@ -146,9 +150,10 @@ func appendMember(b []byte, name, value string) []byte {
 	return append(b, v...)
 }
 
-// Write answers with the problem. A problem that cannot be encoded, because
-// of a bad extension member, is answered without its members, and the error
-// is returned for the log.
+// Write answers with the problem. One that says when to come back, and every
+// 429 and 503, has the header Retry-After. A problem that cannot be encoded,
+// because of a bad extension member, is answered without its members, and the
+// error is returned for the log.
 func Write(w http.ResponseWriter, p Problem) error {
 	body, encodeErr := p.MarshalJSON()
 	if encodeErr != nil {
@@ -161,9 +166,24 @@ func Write(w http.ResponseWriter, p Problem) error {
 	h := w.Header()
 	h["Content-Type"] = contentType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if seconds := p.retryAfter(); seconds > 0 {
+		h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+	}
 	w.WriteHeader(p.Status)
 	_, err := w.Write(body)
 	return errors.Join(encodeErr, err)
+}
+
+// retryAfter returns the seconds to wait, rounded up, or 0 if nothing says that
+// waiting helps. Statuses that mean "later" promise at least a second.
+func (p Problem) retryAfter() int64 {
+	switch {
+	case p.RetryAfter > 0:
+		return int64((p.RetryAfter-1)/time.Second) + 1
+	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusServiceUnavailable:
+		return 1
+	}
+	return 0
 }
 
 // contentType is shared by all responses: nothing may append to it in place,

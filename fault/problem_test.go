@@ -1,15 +1,18 @@
 package fault_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
 )
@@ -129,6 +132,43 @@ func TestWrite(t *testing.T) {
 	_ = fault.Write(second, fault.ProblemOf(errState, ""))
 	if got := second.Header()["Content-Type"]; len(got) != 1 {
 		t.Errorf("Content-Type is %v", got)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a second":                  {errState.After(time.Second), "1"},
+		"less":                      {errState.After(1), "1"},
+		"a part counts whole":       {errState.After(time.Second + 1), "2"},
+		"the longest":               {errState.After(math.MaxInt64), "9223372037"},
+		"of an error":               {errState.Because("Why.").After(time.Minute).With("a", 1).Wrap(io.EOF), "60"},
+		"the last word":             {errState.After(time.Hour).After(time.Minute), "60"},
+		"wrapped":                   {fmt.Errorf("ask: %w", fault.ErrLimited.After(7*time.Second)), "7"},
+		"no time at all":            {errState.After(0), ""},
+		"the past":                  {errState.After(-time.Second), ""},
+		"nothing said":              {errState, ""},
+		"nothing said of a limit":   {fault.ErrLimited, "1"},
+		"nothing said of a service": {fault.ErrUnavailable.Wrap(io.EOF), "1"},
+		"a service says":            {fault.ErrUnavailable.After(30 * time.Second), "30"},
+		"a limit without end":       {fault.ErrLimited.After(-1), "1"},
+		"a time-out":                {context.DeadlineExceeded, ""},
+		"a cause's":                 {errState.Wrap(fault.ErrLimited.After(time.Hour)), ""},
+	} {
+		w := httptest.NewRecorder()
+		if err := fault.Write(w, fault.ProblemOf(c.err, "")); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(w.Header()["Retry-After"], "|"); got != c.want || strings.Contains(w.Body.String(), "fter") {
+			t.Errorf("%s: Retry-After is %q, want %q: %s", name, got, c.want, w.Body)
+		}
+	}
+	shared := fault.ErrLimited.After(time.Second)
+	if _ = shared.After(time.Hour); fault.ProblemOf(shared, "").RetryAfter != time.Second {
+		t.Error("After changed the error that it was called on")
 	}
 }
 

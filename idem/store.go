@@ -18,7 +18,8 @@ const (
 	// ErrReused says that the key belongs to a request with another content.
 	ErrReused = fault.ErrKeyReused
 	// ErrInFlight says that another run of the request holds the key. It
-	// comes with the member retry_after, in seconds.
+	// comes with the seconds to wait, as the header Retry-After and as the
+	// member retry_after.
 	ErrInFlight = fault.ErrKeyInFlight
 )
 
@@ -204,9 +205,10 @@ func (k *row) answer(r *Request, now time.Time) (*Response, error) {
 	return nil, nil //nolint:nilnil // neither a response nor a refusal: the key can be had
 }
 
-// inFlight advises to wait for what is left of a lease, but for 5 seconds at
-// most: nearly every run ends long before its lease does.
+// inFlight advises to wait for what is left of a lease, which is the longest
+// that the key can stay taken, and a second if that is not known.
 func inFlight(left time.Duration) error {
-	wait := min(max((left+time.Second-1)/time.Second, 1), 5)
-	return ErrInFlight.Because("The same request is being worked on.").With("retry_after", int(wait))
+	seconds := max((left+time.Second-1)/time.Second, 1)
+	return ErrInFlight.Because("The same request is being worked on.").
+		With("retry_after", int(seconds)).After(seconds * time.Second)
 }

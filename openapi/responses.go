@@ -73,11 +73,8 @@ func codesByStatus(s *op.Spec) map[int][]string {
 // them.
 func (d *document) problem(s *op.Spec, status int, codes []string) object {
 	r := object{{"description", statusText(status) + ": " + strings.Join(codes, ", ")}}
-	if status == fault.ErrUnauthenticated.Status() {
-		r.set("headers", object{{"WWW-Authenticate", object{
-			{"description", "How to authenticate (RFC 6750)."},
-			{"schema", object{{"type", "string"}}},
-		}}})
+	if h := problemHeaders(status, codes); len(h) > 0 {
+		r.set("headers", h)
 	}
 	r.set("content", content(fault.MediaType, object{{"allOf", list{
 		object{{"$ref", "#/components/schemas/Problem"}},
@@ -93,6 +90,28 @@ func (d *document) problem(s *op.Spec, status int, codes []string) object {
 	}
 	d.responses[name.String()] = r
 	return object{{"$ref", "#/components/responses/" + name.String()}}
+}
+
+func problemHeaders(status int, codes []string) object {
+	seconds := object{{"type", "integer"}, {"minimum", 1}}
+	switch {
+	case status == fault.ErrUnauthenticated.Status():
+		return object{{"WWW-Authenticate", object{
+			{"description", "How to authenticate (RFC 6750)."},
+			{"schema", object{{"type", "string"}}},
+		}}}
+	case status == fault.ErrLimited.Status(), status == fault.ErrUnavailable.Status():
+		return object{{"Retry-After", object{
+			{"description", "How many seconds to wait before the request is worth repeating."},
+			{"schema", seconds},
+		}}}
+	case slices.Contains(codes, fault.ErrKeyInFlight.Code()):
+		return object{{"Retry-After", object{
+			{"description", "With " + fault.ErrKeyInFlight.Code() + ": how many seconds the earlier request may still take."},
+			{"schema", seconds},
+		}}}
+	}
+	return nil
 }
 
 // problemSchema describes [fault.Problem].
