@@ -40,6 +40,7 @@ type App struct {
 	Log *slog.Logger
 
 	cfg            Config
+	lines          *logs.Buffer // what Log writes to, as it was opened
 	tokens         *auth.Tokens
 	keys           idempotency
 	fingerprintKey []byte
@@ -64,16 +65,19 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	if len(commandOf(ctx).unknown) > 0 {
 		return nil, errUnknown
 	}
-	a := newApp(cfg, openLog(cfg))
+	log, lines := openLog(cfg)
+	a := newApp(cfg, log)
+	a.lines = lines
 	if onlyDeclared(ctx) {
 		cfg.DatabaseURL = config.NewSecret("sqlite::memory:")
 	}
 	var err error
 	if a.DB, err = openDatabase(ctx, cfg); err != nil {
+		a.endLog()
 		return nil, err
 	}
 	if err := a.openAccounts(onlyDeclared(ctx)); err != nil {
-		return nil, errors.Join(err, a.DB.Close())
+		return nil, errors.Join(err, a.Close())
 	}
 	a.keys = idempotency{keys: idem.New(nil), db: a.DB}
 	a.health.Add("database", a.DB.Ping)
@@ -91,16 +95,17 @@ func newApp(cfg Config, log *slog.Logger) *App {
 	}
 }
 
-func openLog(cfg Config) *slog.Logger {
+func openLog(cfg Config) (*slog.Logger, *logs.Buffer) {
 	var level slog.LevelVar
 	level.Set(cfg.LogLevel)
-	text := cfg.LogFormat == "text" ||
-		cfg.LogFormat == "auto" && !cfg.Production() && term.IsTerminal(int(os.Stdout.Fd()))
-	format := logs.JSON
-	if text {
-		format = logs.Text
+	o := logs.Options{Level: &level, Context: requestIDs}
+	lines := logs.NewBuffer(os.Stdout)
+	if cfg.LogFormat == "text" ||
+		cfg.LogFormat == "auto" && !cfg.Production() && term.IsTerminal(int(os.Stdout.Fd())) {
+		o.Format = logs.Text
+		_ = lines.Close() // a person reads along: nothing is held back
 	}
-	return logs.New(os.Stdout, logs.Options{Level: &level, Format: format, Context: requestIDs})
+	return logs.New(lines, o), lines
 }
 
 // requestIDs puts the ids of the request into each line that it writes.
@@ -181,11 +186,20 @@ func (a *App) note(err error) {
 }
 
 // Run does what the command line says; without one it serves until ctx ends,
-// drains and returns nil.
+// drains and returns nil. When it returns or panics, all of the log is written.
 func (a *App) Run(ctx context.Context) error {
+	defer a.endLog()
 	c := commandOf(ctx)
 	return c.run(ctx, a, c.console)
 }
 
-// Close closes the database. Call it after Run returned.
-func (a *App) Close() error { return a.DB.Close() }
+// Close closes the database and writes out what is left of the log. Call it
+// after Run returned.
+func (a *App) Close() error {
+	defer a.endLog()
+	return a.DB.Close()
+}
+
+// endLog writes out what the log holds back, and has it hold back nothing from
+// then on.
+func (a *App) endLog() { _ = a.lines.Close() } // a log that fails must not fail the app

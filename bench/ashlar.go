@@ -45,7 +45,7 @@ func ashlarService(ctx context.Context, dir string) (s *serve.Server, token stri
 	if err != nil {
 		return nil, "", err
 	}
-	app.Log = logs.New(file, logs.Options{})
+	app.Log = logs.New(logs.NewBuffer(file), logs.Options{}) // as Open does with standard output
 	service := shop{stored()}
 	app.Grant("merchant", read, write)
 	app.Mount(ashlar.SignIn(app))
