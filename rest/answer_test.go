@@ -137,13 +137,21 @@ func TestIfMatchInTwoLines(t *testing.T) {
 	t.Parallel()
 	h := api(t, nil, op.Command("notes.edit", "PUT /notes/{id}", func(ctx context.Context, in byID) (note, error) {
 		return note{ID: in.ID}, op.Match(ctx, note{Version: 3})
-	}, op.Public(), op.RequireIfMatch()))
-	for lines, want := range map[string]int{`"2"|"3"`: 200, `"3"|"2"`: 200, `"1"|"2"`: 412, `*`: 200} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/notes/1", nil)
-		r.Header["If-Match"] = strings.Split(lines, "|")
-		w := newRecorder()
-		if h.ServeHTTP(w, r); w.Code != want {
-			t.Errorf("If-Match in lines %s: got %d, want %d", lines, w.Code, want)
+	}, op.Public(), op.RequireIfMatch()), op.Command("notes.touch", "POST /notes/{id}", func(ctx context.Context, in byID) (note, error) {
+		return note{ID: in.ID}, op.Match(ctx, note{Version: 3})
+	}, op.Public(), op.IfMatch()))
+	for lines, want := range map[string]int{
+		`"2"|"3"`: 200, `"3"|"2"`: 200, `"1"|"2"`: 412, `*`: 200,
+		// A header that names nothing matches nothing.
+		``: 412, ` `: 412, `|`: 412, `,`: 412, `|"3"`: 200, `"3"|`: 200, `"1"|`: 412,
+	} {
+		for _, method := range []string{http.MethodPut, http.MethodPost} {
+			r := httptest.NewRequestWithContext(t.Context(), method, "/notes/1", nil)
+			r.Header["If-Match"] = strings.Split(lines, "|")
+			w := newRecorder()
+			if h.ServeHTTP(w, r); w.Code != want {
+				t.Errorf("%s, If-Match in lines %q: got %d, want %d", method, lines, w.Code, want)
+			}
 		}
 	}
 }

@@ -87,19 +87,40 @@ func readError(err error) error {
 }
 
 func checkMedia(header http.Header) error {
-	if encoding := header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	if encoded(header) {
 		return fault.ErrUnsupported.Because("A compressed body is not read here; send it as it is.")
 	}
+	if len(header["Content-Type"]) > 1 {
+		// Somebody in front of us may have gone by the other one.
+		return fault.ErrUnsupported.Because("The request has more than one Content-Type.")
+	}
 	value := header.Get("Content-Type")
-	if value == "application/json" {
+	if value == jsonType {
 		return nil
 	}
 	media, params, err := mime.ParseMediaType(value)
 	charset := params["charset"]
-	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if err != nil || media != jsonType || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return fault.ErrUnsupported.Because("The body must be JSON in UTF-8, with Content-Type: application/json.")
 	}
 	return nil
+}
+
+// encoded reports whether a body is compressed or in some other way not as it
+// is.
+func encoded(header http.Header) bool {
+	coding := listed(header["Content-Encoding"])
+	return coding != "" && !strings.EqualFold(coding, "identity")
+}
+
+// sayReadable adds to a 415 what would have been read (RFC 9110, section
+// 15.5.16).
+func sayReadable(answer, request http.Header) {
+	if encoded(request) {
+		answer["Accept-Encoding"] = []string{"identity"}
+	} else {
+		answer["Accept"] = jsonValue
+	}
 }
 
 // accepts reports whether an Accept header admits a media type (RFC 9110,

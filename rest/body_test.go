@@ -227,13 +227,42 @@ func TestMediaTypes(t *testing.T) {
 		"json":                                415,
 		"*/*":                                 415,
 	} {
-		if a := send(t, h, "POST", "/blobs", blobOf(30), "Content-Type", media); a.Code != want {
+		a := send(t, h, "POST", "/blobs", blobOf(30), "Content-Type", media)
+		if a.Code != want {
 			t.Errorf("%s: got %d %s", media, a.Code, a.Body)
 		}
+		if got := a.Header().Get("Accept"); (got == "application/json") != (want == 415) || a.Header().Get("Accept-Encoding") != "" {
+			t.Errorf("%s: %d with Accept: %s", media, a.Code, got)
+		}
 	}
-	for encoding, want := range map[string]int{"identity": 200, "gzip": 415, "br": 415, "identity, gzip": 415} {
-		if a := send(t, h, "POST", "/blobs", blobOf(30), "Content-Encoding", encoding); a.Code != want {
+	for encoding, want := range map[string]int{"identity": 200, "Identity": 200, "gzip": 415, "br": 415, "identity, gzip": 415} {
+		a := send(t, h, "POST", "/blobs", blobOf(30), "Content-Encoding", encoding)
+		if a.Code != want {
 			t.Errorf("Content-Encoding: %s: got %d", encoding, a.Code)
+		}
+		if got := a.Header().Get("Accept-Encoding"); (got == "identity") != (want == 415) || a.Header().Get("Accept") != "" {
+			t.Errorf("Content-Encoding: %s: %d with Accept-Encoding: %s", encoding, a.Code, got)
+		}
+	}
+}
+
+// TestHeadersGivenTwice holds that no two readers of a request can take its
+// body for different things.
+func TestHeadersGivenTwice(t *testing.T) {
+	t.Parallel()
+	h := limited(t)
+	for _, lines := range []string{
+		"Content-Type: application/json\r\nContent-Type: text/plain",
+		"Content-Type: text/plain\r\nContent-Type: application/json",
+		"Content-Type: application/json\r\nContent-Type: application/json",
+		"Content-Type: application/json\r\nContent-Type:",
+		"Content-Type: application/json; x=\"\r\nContent-Type: text/plain\"", // one valid type, if they were joined
+		"Content-Type: application/json\r\nContent-Encoding: identity\r\nContent-Encoding: gzip",
+		"Content-Type: application/json\r\nContent-Encoding:\r\nContent-Encoding: gzip",
+	} {
+		request := fmt.Sprintf("POST /blobs HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 30\r\n\r\n%s", lines, blobOf(30))
+		if status, answer := talk(t, h, request, false); status != 415 {
+			t.Errorf("%q: got %d %s", lines, status, answer)
 		}
 	}
 }

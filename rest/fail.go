@@ -29,6 +29,9 @@ func (h *handler) fail(s *scope.Scope, w http.ResponseWriter, r *http.Request, e
 		}
 	}
 	h.setHeaders(header, "Cache-Control") // a problem is never kept
+	if p.Code == fault.ErrUnsupported.Code() {
+		sayReadable(header, r.Header)
+	}
 	if p.Status == http.StatusRequestEntityTooLarge {
 		// Otherwise net/http waits for the rest of the body before it answers.
 		header["Connection"] = closing

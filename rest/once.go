@@ -12,13 +12,14 @@ import (
 )
 
 // precondition returns the context of the call, which carries If-Match where
-// the command cares.
+// the command cares. A header that is there and names no tag carries on too:
+// it matches nothing, whereas its sender meant the call to depend on it.
 func (h *handler) precondition(ctx context.Context, r *http.Request) (context.Context, error) {
 	if h.spec.Match == op.NoMatch {
 		return ctx, nil
 	}
-	if header := listed(r.Header["If-Match"]); header != "" {
-		return op.WithMatch(ctx, header), nil
+	if lines := r.Header["If-Match"]; len(lines) > 0 {
+		return op.WithMatch(ctx, listed(lines)), nil
 	}
 	if h.spec.Match == op.DemandMatch {
 		return nil, fault.ErrPrecondition.Because("Send If-Match with the ETag that you read, so that nobody's change is overwritten.")
