@@ -34,6 +34,7 @@ func TestEachKindAnswersItsStatus(t *testing.T) {
 		{fault.NotFound("x"), 404},
 		{fault.NotAllowed("x"), 405},
 		{fault.NotAcceptable("x"), 406},
+		{fault.Slow("x"), 408},
 		{fault.Conflict("x"), 409},
 		{fault.Gone("x"), 410},
 		{fault.Stale("x"), 412},

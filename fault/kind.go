@@ -20,6 +20,8 @@ type (
 	NotAllowed = Code[notAllowed]
 	// NotAcceptable says that no representation satisfies Accept: 406.
 	NotAcceptable = Code[notAcceptable]
+	// Slow says that the request did not arrive in time: 408.
+	Slow = Code[slow]
 	// Conflict says that the thing's present state forbids the change: 409.
 	Conflict = Code[conflict]
 	// Gone says that the thing was here and will not come back: 410.
@@ -62,6 +64,7 @@ type (
 	notFound        struct{}
 	notAllowed      struct{}
 	notAcceptable   struct{}
+	slow            struct{}
 	conflict        struct{}
 	gone            struct{}
 	stale           struct{}
@@ -85,6 +88,7 @@ func (denied) status() int          { return http.StatusForbidden }
 func (notFound) status() int        { return http.StatusNotFound }
 func (notAllowed) status() int      { return http.StatusMethodNotAllowed }
 func (notAcceptable) status() int   { return http.StatusNotAcceptable }
+func (slow) status() int            { return http.StatusRequestTimeout }
 func (conflict) status() int        { return http.StatusConflict }
 func (gone) status() int            { return http.StatusGone }
 func (stale) status() int           { return http.StatusPreconditionFailed }
@@ -109,6 +113,7 @@ const (
 	ErrNotFound        NotFound        = "not_found"
 	ErrNotAllowed      NotAllowed      = "method_not_allowed"
 	ErrNotAcceptable   NotAcceptable   = "not_acceptable"
+	ErrSlow            Slow            = "request_timeout"
 	ErrTooLarge        TooLarge        = "body_too_large"
 	ErrTooLong         TooLong         = "target_too_long"
 	ErrUnsupported     Unsupported     = "media_type_unsupported"

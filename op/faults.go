@@ -27,7 +27,7 @@ func (s *Spec) Faults() []fault.Coded {
 	add(s.Access != ByEveryone, fault.ErrUnauthenticated)
 	add(s.Access == ByPermission, fault.ErrDenied)
 	add(s.Returns == JSON, fault.ErrNotAcceptable)
-	add(s.Kind == IsCommand, fault.ErrTooLarge, fault.ErrUnsupported)
+	add(s.Kind == IsCommand, fault.ErrSlow, fault.ErrTooLarge, fault.ErrUnsupported)
 	add(s.takesCursor(), ErrCursor)
 	add(s.Match != NoMatch, fault.ErrStale)
 	add(s.Match == DemandMatch, fault.ErrPrecondition)

@@ -74,7 +74,7 @@ func TestDefaults(t *testing.T) {
 func TestFaultsAreTheWholeContract(t *testing.T) {
 	t.Parallel()
 	always := []string{"malformed", "invalid", "internal", "unavailable", "deadline_exceeded"}
-	command := append(slices.Clone(always), "not_acceptable", "body_too_large", "media_type_unsupported")
+	command := append(slices.Clone(always), "not_acceptable", "request_timeout", "body_too_large", "media_type_unsupported")
 	keys := []string{"idempotency_key_missing", "idempotency_key_malformed", "idempotency_key_reused", "idempotency_key_in_flight"}
 	fn := answer[byID, tagged]
 	for what, c := range map[string]struct {

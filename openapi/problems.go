@@ -89,6 +89,7 @@ var meanings = map[int]string{
 	404: "There is no such thing, or none that you may know of.",
 	405: "The resource does not know the method. The Allow header lists those that it knows.",
 	406: "The answer has no form that the Accept header admits.",
+	408: "The request did not arrive in time. Repeat it over a new connection.",
 	409: "The present state forbids the change. Read the state, then decide.",
 	410: "It was here and will not come back.",
 	412: "It was changed since you read it. Read it again, and repeat the change if it still applies.",
@@ -101,7 +102,7 @@ var meanings = map[int]string{
 	429: "You ask too often. The Retry-After header says when to come back.",
 	500: "Something failed on our side. Quote the trace id when you ask about it.",
 	502: "A service behind this one answered badly. Trying again later may help.",
-	503: "The service cannot answer now. Try again later.",
+	503: "The service cannot answer now. The Retry-After header says when to come back.",
 	504: "The work did not end in time. What it changed, if anything, is not known: read the state, or repeat the request with the same Idempotency-Key.",
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
@@ -82,6 +83,9 @@ func (h *handler) tooLarge() error {
 func readError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fault.ErrTooLarge.Because("The body may have at most %d bytes.", tooLarge.Limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fault.ErrSlow.Because("The body did not arrive in time.").Wrap(err)
 	}
 	return fault.ErrMalformed.Because("The body could not be read to its end.").Wrap(err)
 }

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rest"
@@ -266,3 +268,37 @@ func TestHeadersGivenTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestASlowBody holds back what was promised until the server gives up.
+func TestASlowBody(t *testing.T) {
+	t.Parallel()
+	h := limited(t)
+	impatient := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+		h.ServeHTTP(w, r)
+	})
+	for what, request := range map[string]string{
+		"a length":           jsonPost + "Content-Length: 60\r\n\r\n" + blobOf(30),
+		"a length, nothing":  jsonPost + "Content-Length: 60\r\n\r\n",
+		"chunks":             chunked(jsonPost, blobOf(30)),
+		"a part of a chunk":  chunked(jsonPost) + "20\r\n{",
+		"chunks without one": chunked(jsonPost),
+	} {
+		if status, answer := talk(t, impatient, request, false); status != 408 || !strings.Contains(answer, "request_timeout") {
+			t.Errorf("%s: got %d %s", what, status, answer)
+		}
+	}
+
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/blobs", late{})
+	r.ContentLength = -1
+	w := newRecorder()
+	if h.ServeHTTP(w, r); w.Code != 408 || w.Header().Get("Connection") != "close" {
+		t.Errorf("got %d, Connection: %s", w.Code, w.Header().Get("Connection"))
+	}
+}
+
+type late struct{}
+
+func (late) Read([]byte) (int, error) { return 0, fmt.Errorf("read tcp: %w", os.ErrDeadlineExceeded) }

@@ -10,7 +10,7 @@
 //	who is asking        401 unauthenticated      before anything is read
 //	may they             403 permission_denied
 //	what do they accept  406 not_acceptable
-//	the body             413 body_too_large, 415 media_type_unsupported, 400 on a query
+//	the body             408 request_timeout, 413 body_too_large, 415 media_type_unsupported, 400 on a query
 //	path, query, body    400 malformed, 422 invalid (all violations at once)
 //	preconditions        428 precondition_required
 //	idempotency key      400, 409, 422, or the stored answer

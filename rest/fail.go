@@ -32,7 +32,7 @@ func (h *handler) fail(s *scope.Scope, w http.ResponseWriter, r *http.Request, e
 	if p.Code == fault.ErrUnsupported.Code() {
 		sayReadable(header, r.Header)
 	}
-	if p.Status == http.StatusRequestEntityTooLarge {
+	if p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusRequestTimeout {
 		// Otherwise net/http waits for the rest of the body before it answers.
 		header["Connection"] = closing
 	}
