@@ -208,7 +208,7 @@ func (k *row) answer(r *Request, now time.Time) (*Response, error) {
 // inFlight advises to wait for what is left of a lease, which is the longest
 // that the key can stay taken, and a second if that is not known.
 func inFlight(left time.Duration) error {
-	seconds := max((left+time.Second-1)/time.Second, 1)
+	left = max((left + time.Second - 1).Truncate(time.Second), time.Second)
 	return ErrInFlight.Because("The same request is being worked on.").
-		With("retry_after", int(seconds)).After(seconds * time.Second)
+		With("retry_after", int(left/time.Second)).After(left)
 }
