@@ -11,6 +11,7 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/money"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/page"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -89,7 +90,7 @@ type List struct {
 
 // Entries shows the entries, of all payments or of one, newest first.
 func (s *Service) Entries(ctx context.Context, in List) (op.Page[Entry], error) {
-	after, err := in.Cursor.Key()
+	after, err := page.After(in.Cursor, "ent_")
 	if err != nil {
 		return op.Page[Entry]{}, err
 	}

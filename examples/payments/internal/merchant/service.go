@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/page"
 	"github.com/ashlar-go/ashlar/id"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -67,7 +68,7 @@ func (s *Service) Get(ctx context.Context, in ByID) (Merchant, error) {
 
 // List shows the merchants, newest first.
 func (s *Service) List(ctx context.Context, in List) (op.Page[Merchant], error) {
-	after, err := in.Cursor.Key()
+	after, err := page.After(in.Cursor, "mer_")
 	if err != nil {
 		return op.Page[Merchant]{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/page"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -34,12 +35,12 @@ type position struct {
 	id string
 }
 
-func (p position) key() string { return strconv.FormatInt(p.at.UnixMilli(), 10) + " " + p.id }
+func (p position) key() string { return p.id + " " + strconv.FormatInt(p.at.UnixMilli(), 10) }
 
 // start is where the page begins: at the cursor, which is within the bounds
 // that its list was asked with, or at the newest payment within them.
 func (in *List) start() (position, error) {
-	key, err := in.Cursor.Key()
+	key, err := page.After(in.Cursor, "pay_")
 	if err != nil {
 		return position{}, err
 	}
@@ -50,10 +51,10 @@ func (in *List) start() (position, error) {
 		}
 		return position{at: end}, nil
 	}
-	at, id, _ := strings.Cut(key, " ")
+	id, at, _ := strings.Cut(key, " ")
 	millis, err := strconv.ParseInt(at, 10, 64)
-	if err != nil { // a cursor of another list
-		return position{}, op.ErrCursor.Because("The cursor belongs to another list.")
+	if err != nil {
+		return position{}, op.ErrCursor
 	}
 	return position{time.UnixMilli(millis), id}, nil
 }

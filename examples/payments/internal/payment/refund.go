@@ -7,6 +7,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/money"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/page"
 	"github.com/ashlar-go/ashlar/id"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -49,7 +50,7 @@ func insertRefund(ctx context.Context, tx *db.Tx, p Payment, amount int64, reaso
 
 // Refunds lists what was given back of a payment, newest first.
 func (s *Service) Refunds(ctx context.Context, in ListRefunds) (op.Page[Refund], error) {
-	after, err := in.Cursor.Key()
+	after, err := page.After(in.Cursor, "ref_")
 	if err != nil {
 		return op.Page[Refund]{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/page"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
@@ -135,7 +136,7 @@ func (s *Service) Create(ctx context.Context, in Invite) (User, error) {
 
 // List shows the users, oldest first.
 func (s *Service) List(ctx context.Context, in List) (op.Page[User], error) {
-	after, err := in.Cursor.Key()
+	after, err := page.After(in.Cursor, "usr_")
 	if err != nil {
 		return op.Page[User]{}, err
 	}
