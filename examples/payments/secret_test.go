@@ -19,10 +19,10 @@ func TestCardNumbersLeaveNoTrace(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, "DATABASE_URL", "sqlite:"+filepath.Join(dir, "app.db"), "ASHLAR_DATA_DIR", dir)
 
-	const cvc = "7391"
+	const cvc, mistyped = "7391", card.Number("4242424242424241")
 	numbers := []card.Number{
 		"4242424242424242", "4000000000000002", "4000000000009995", "4000000000000119", "378282246310005",
-		"4242424242424241", // mistyped
+		mistyped,
 	}
 	var answers bytes.Buffer
 	send := func(key, body string) {
@@ -36,13 +36,23 @@ func TestCardNumbersLeaveNoTrace(t *testing.T) {
 		n := string(number)
 		sound := `{"amount":100,"currency":"EUR","reference":"r","card":{"number":"` + n + `","exp_month":12,"exp_year":2040,"cvc":"` + cvc + `"}}`
 		send("a"+n[12:], sound)
-		send("a"+n[12:], sound)                                                               // replayed
-		send("a"+n[12:], strings.Replace(sound, "100", "200", 1))                             // key used for another body
-		send("b"+n[12:], strings.Replace(sound, `"amount":100`, `"amount":0`, 1))             // invalid
-		send("c"+n[12:], strings.Replace(sound, `"cvc":"`, `"cvc":"x`, 1))                    // invalid in its own member
-		send("d"+n[12:], strings.Replace(sound, `"`+n+`"`, n, 1))                             // a number instead of a text
-		send("e"+n[12:], strings.Replace(sound, `"number"`, `"`+n+`"`, 1))                    // as a member's name
-		send("f"+n[12:], strings.TrimSuffix(sound, "}"))                                      // cut short
+		send("a"+n[12:], sound)                                                   // replayed
+		send("a"+n[12:], strings.Replace(sound, "100", "200", 1))                 // key used for another body
+		send("b"+n[12:], strings.Replace(sound, `"amount":100`, `"amount":0`, 1)) // invalid
+		send("c"+n[12:], strings.Replace(sound, `"cvc":"`, `"cvc":"x`, 1))        // invalid in its own member
+		send("d"+n[12:], strings.Replace(sound, `"`+n+`"`, n, 1))                 // a number instead of a text
+		send("e"+n[12:], strings.Replace(sound, `"number"`, `"`+n+`"`, 1))        // as a member's name
+		send("f"+n[12:], strings.TrimSuffix(sound, "}"))                          // cut short
+		for key, member := range map[string]string{                               // in free text
+			"h": `"reference":"` + n + `"`,
+			"i": `"reference":"r","description":"paid with ` + n + `"`,
+			"j": `"reference":"r","metadata":{"pan":"` + n + `"}`,
+			"k": `"reference":"r","metadata":{"` + n + `":"pan"}`,
+		} {
+			if number != mistyped {
+				send(key+n[12:], strings.Replace(sound, `"reference":"r"`, member, 1))
+			}
+		}
 		send("g"+n[12:], strings.Replace(sound, `"currency":"EUR"`, `"currency":"`+n+`"`, 1)) // in the wrong place
 	}
 	if rows := payments(s.shop, "payments.list", nil); len(rows.OK().Data) == 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/card"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/money"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
@@ -29,6 +30,9 @@ type Prospect struct {
 
 // Rules bounds the name; the other types have rules of their own.
 func (in *Prospect) Rules(r *rule.Set) { rule.Text(r, &in.Name).Len(1, 120) }
+
+// Validate refuses a card number where a name belongs.
+func (in *Prospect) Validate() error { return card.NoNumber("/name", in.Name).Err() }
 
 // A Country is a two-letter code of ISO 3166-1.
 type Country string

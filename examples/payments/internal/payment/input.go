@@ -1,6 +1,9 @@
 package payment
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ashlar-go/ashlar/examples/payments/internal/card"
@@ -32,6 +35,21 @@ func (in *Authorize) Rules(r *rule.Set) {
 	rule.Entries(r, &in.Metadata).Len(0, 20)
 }
 
+// Validate refuses a card number in free text, which is kept and shown.
+func (in *Authorize) Validate() error {
+	found := slices.Concat(card.NoNumber("/reference", in.Reference), card.NoNumber("/description", in.Description))
+	for _, name := range slices.Sorted(maps.Keys(in.Metadata)) {
+		inName := card.NoNumber("/metadata", name)
+		if inName == nil { // so that the pointer may repeat it
+			found = append(found, card.NoNumber("/metadata/"+pointerEscapes.Replace(name), string(in.Metadata[name]))...)
+		}
+		found = append(found, inName...)
+	}
+	return found.Err()
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1") // RFC 6901
+
 // ByID names one payment.
 type ByID struct {
 	ID string `json:"id"`
@@ -60,6 +78,9 @@ func (in *Return) Rules(r *rule.Set) {
 	rule.Number(r, &in.Amount).Between(1, money.Max)
 	rule.Text(r, &in.Reason).Len(0, 200)
 }
+
+// Validate refuses a card number in the reason, which is kept and shown.
+func (in *Return) Validate() error { return card.NoNumber("/reason", in.Reason).Err() }
 
 // List asks for a page of payments, newest first.
 type List struct {
