@@ -48,13 +48,28 @@ func open(t testing.TB, env ...string) service {
 	t.Helper()
 	app := ashlartest.Open(t, env...)
 	build(app.App, Config{SettleAfter: time.Minute})
-	return service{
+	app.Migrate()
+	s := service{
 		App:     app,
 		admin:   app.AsRole("usr_admin", "", merchant.RoleAdmin),
 		shop:    app.AsRole("usr_shop", demoShop, merchant.RoleMerchant),
 		rival:   app.AsRole("usr_rival", demoRival, merchant.RoleMerchant),
 		support: app.AsRole("usr_support", "", merchant.RoleSupport),
 		auditor: app.AsRole("usr_auditor", "", merchant.RoleAuditor),
+	}
+	s.knows(t, demoShop)
+	s.knows(t, demoRival)
+	return s
+}
+
+// knows makes a merchant with a given id.
+func (s service) knows(t testing.TB, id string) {
+	t.Helper()
+	_, err := merchant.Add(t.Context(), s.DB, merchant.Merchant{
+		ID: id, Name: "Corner Shop", Country: "DE", Currency: money.EUR, CreatedAt: time.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

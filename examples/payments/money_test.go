@@ -52,6 +52,7 @@ func TestMoneyRules(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		runs++
 		shop := s.AsRole(fmt.Sprint("usr_", runs), fmt.Sprint("mer_", runs), merchant.RoleMerchant)
+		s.knows(t, fmt.Sprint("mer_", runs))
 		known := map[string]*model{}
 		some := func(rt *rapid.T) (string, *model) {
 			if len(known) == 0 {

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ashlar-go/ashlar/examples/payments/internal/card"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/money"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
@@ -94,7 +96,43 @@ func TestStaffSayWhoIsPaid(t *testing.T) {
 	}
 	pay(s.admin, "payments.authorize", order()).Invalid("/merchant_id")
 	pay(s.admin, "payments.authorize", order(to("mer_nobody"))).Invalid("/merchant_id")
-	pay(s.AsRole("usr_lost", "", "merchant"), "payments.authorize", order()).Denied()
+	for _, account := range []string{"", "mer_unknown"} {
+		pay(s.AsRole("usr_lost", account, merchant.RoleMerchant), "payments.authorize", order()).Denied()
+	}
+	if all := payments(s.support, "payments.list", nil).OK(); len(all.Data) != 1 {
+		t.Errorf("there are %d payments, want the admin's alone", len(all.Data))
+	}
+}
+
+func TestFreeTextHoldsNoCard(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	const number = "4242 4242-42424242"
+	for name, c := range map[string]struct {
+		pointer string
+		spoil   func(*payment.Authorize)
+	}{
+		"reference":      {"/reference", func(in *payment.Authorize) { in.Reference = number }},
+		"description":    {"/description", func(in *payment.Authorize) { in.Description = "paid with " + number }},
+		"metadata value": {"/metadata/a~1b~0c", func(in *payment.Authorize) { in.Metadata = map[string]payment.Note{"a/b~c": number} }},
+		"metadata name":  {"/metadata", func(in *payment.Authorize) { in.Metadata = map[string]payment.Note{number: number} }},
+	} {
+		problem := pay(s.shop, "payments.authorize", order(c.spoil)).Invalid(c.pointer)
+		if problem.Errors[0].Code != "card_number" {
+			t.Errorf("%s: %+v", name, problem.Errors)
+		}
+	}
+	pay(s.shop, "payments.authorize", order(func(in *payment.Authorize) {
+		in.Reference, in.Description, in.Metadata = number, number, map[string]payment.Note{"b": number, "a": number}
+	})).Invalid("/reference", "/description", "/metadata/a", "/metadata/b")
+	makeMerchant(s.admin, "merchants.create", merchant.Prospect{Name: number, Country: "DE", Currency: money.EUR}).Invalid("/name")
+
+	const notOne = "4242 4242 4242 4241" // its check digit is wrong
+	p := pay(s.shop, "payments.authorize", order(captured, func(in *payment.Authorize) {
+		in.Reference, in.Description, in.Metadata = notOne, notOne, map[string]payment.Note{notOne: notOne}
+	})).OK()
+	refund(s.shop, "payments.refund", payment.Return{ID: p.ID, Amount: 1, Reason: number}).Invalid("/reason")
+	refund(s.shop, "payments.refund", payment.Return{ID: p.ID, Amount: 1, Reason: notOne}).OK()
 }
 
 func TestTestCards(t *testing.T) {
@@ -178,6 +216,21 @@ func TestVoid(t *testing.T) {
 	refund(s.shop, "payments.refund", payment.ByID{ID: p.ID}).Fails(payment.ErrState)
 	pay(s.shop, "payments.void", payment.ByID{ID: "pay_unknown"}).Fails(payment.ErrNotFound)
 	s.hasBalances(t, map[ledger.Account]int64{})
+}
+
+func TestWrongStateNamesTheState(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	p := pay(s.shop, "payments.authorize", order(captured)).OK()
+	problem := pay(s.shop, "payments.void", payment.ByID{ID: p.ID}).Fails(payment.ErrState)
+	if got := problem.Members["payment_status"]; got != string(payment.Captured) {
+		t.Errorf("payment_status is %v, want %s", got, payment.Captured)
+	}
+	for _, level := range []string{"WARN", "ERROR"} {
+		if log := s.Log(); strings.Contains(log, `"level":"`+level+`"`) {
+			t.Errorf("a refusal is logged as %s: %s", level, log)
+		}
+	}
 }
 
 func TestRefund(t *testing.T) {

@@ -71,21 +71,27 @@ func newIntent(in Authorize, payee, fingerprint string, at time.Time) intent {
 // payee returns the merchant that a payment is for: the caller's own, or the
 // one that a member of staff named.
 func (s *Service) payee(ctx context.Context, named string) (string, error) {
+	noMerchant := fault.ErrDenied.Because("Your account belongs to no merchant.")
 	switch own := merchant.Scope(ctx); {
 	case own != access.From(ctx).Account:
-		return "", fault.ErrDenied.Because("Your account belongs to no merchant.")
+		return "", noMerchant
 	case own != "" && named != "":
 		return "", fault.At("/merchant_id", "not_allowed", "is for staff only: your payments are your own merchant's")
 	case own != "":
-		return own, nil
+		return own, s.exists(ctx, own, noMerchant)
 	case named == "":
 		return "", fault.At("/merchant_id", "required", "is required from staff: say which merchant is paid")
 	}
-	known, err := s.merchants.Exists(ctx, named)
+	return named, s.exists(ctx, named, fault.At("/merchant_id", "unknown", "is not the id of a merchant"))
+}
+
+// exists returns nil if there is such a merchant, and otherwise the given error.
+func (s *Service) exists(ctx context.Context, id string, otherwise error) error {
+	known, err := s.merchants.Exists(ctx, id)
 	if err == nil && !known {
-		err = fault.At("/merchant_id", "unknown", "is not the id of a merchant")
+		err = otherwise
 	}
-	return named, err
+	return err
 }
 
 // settle records what the network answered. If somebody else has recorded it

@@ -82,5 +82,5 @@ func (p *Payment) refund(amount int64) (int64, change, error) {
 }
 
 func (p *Payment) wrongState(participle string) error {
-	return ErrState.Because("The payment is %s and cannot be %s.", p.Status, participle).With("status", p.Status)
+	return ErrState.Because("The payment is %s and cannot be %s.", p.Status, participle).With("payment_status", p.Status)
 }
