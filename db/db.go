@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/ashlar-go/ashlar/fault"
 )
 
 // Querier runs SQL: a [*DB] or a [*Tx]. Repository functions take one, and
@@ -131,6 +133,12 @@ func (d *DB) Stats() Stats { return d.driver.Stats() }
 func (d *DB) Close() error { return d.driver.Close() }
 
 // Errors that a caller may test for with errors.Is.
+//
+// What passes by itself or by an operator's hand (a busy database, a full disk,
+// one that fails) is a [fault.ErrUnavailable], so that the client of an
+// operation learns that the same request is right later. Its text is for the
+// log and names the place and the reason. Adapters answer an ended ctx with its
+// own error, and everything else with errors that are no fault.
 var (
 	// ErrNoRows is answered by [One] when the query found nothing.
 	ErrNoRows = errors.New("db: no rows")
@@ -138,8 +146,9 @@ var (
 	// row. Add a condition, or LIMIT 1 to an ordered query.
 	ErrManyRows = errors.New("db: more than one row")
 	// ErrBusy means that a connection or the writer was not to be had in
-	// time; the statement had no effect and may be tried again.
-	ErrBusy = errors.New("db: busy")
+	// time; the statement had no effect and may be tried again. It is a
+	// [fault.ErrUnavailable].
+	ErrBusy error = fault.ErrUnavailable.Wrap(errors.New("db: busy"))
 	// ErrClosed is answered by a closed [DB].
 	ErrClosed = errors.New("db: closed")
 	// ErrTxDone is answered by a [Tx] whose function has returned.

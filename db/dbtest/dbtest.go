@@ -4,6 +4,7 @@
 //		dbtest.Run(t, func(t *testing.T) *db.DB { return open(t) })
 //	}
 //
+// and, with a database that waits only briefly for a connection, [RunBusy].
 // The same SQL text runs on every adapter, so the suite is also the list of
 // what portable repositories may rely on.
 package dbtest
@@ -62,6 +63,17 @@ func Run(t *testing.T, open func(t *testing.T) *db.DB) {
 			test(t, open(t))
 		})
 	}
+}
+
+// RunBusy checks what a caller is told when every connection is in use. The
+// database that open returns must wait for one no longer than a test may, some
+// milliseconds, and is closed with t.Cleanup.
+func RunBusy(t *testing.T, open func(t *testing.T) *db.DB) {
+	t.Helper()
+	t.Run("a busy database is unavailable", func(t *testing.T) {
+		t.Parallel()
+		busy(t, open(t))
+	})
 }
 
 var errTest = errors.New("the test's own error")

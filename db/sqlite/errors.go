@@ -10,6 +10,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/sqlite/internal/native"
+	"github.com/ashlar-go/ashlar/fault"
 )
 
 // failed adds the statement to an error and puts it into db's classes. The
@@ -32,9 +33,32 @@ func failed(err error, sql string) error {
 	}
 	switch n.Primary() {
 	case native.Busy, native.Locked:
-		return fmt.Errorf("%w: %w: another process holds the file", db.ErrBusy, where)
+		return fmt.Errorf("%w: %w: another process holds the file %s", db.ErrBusy, where, n.File)
+	}
+	if outage(n) {
+		return fault.ErrUnavailable.Wrap(fmt.Errorf("%w: file %s", where, n.File))
 	}
 	return where
+}
+
+// outage reports whether the file cannot be used now, though nothing is wrong
+// with the statement.
+func outage(n *native.Error) bool {
+	switch n.Primary() {
+	case native.Full, native.IOError, native.ReadOnly, native.CantOpen:
+		return true
+	}
+	return false
+}
+
+// unusable is explain for a database that was open already: what happens to its
+// file now is an outage, and no mistake in the configuration.
+func unusable(err error, file string, waited time.Duration) error {
+	explained := explain(err, file, waited)
+	if n, ok := errors.AsType[*native.Error](err); ok && outage(n) {
+		return fault.ErrUnavailable.Wrap(explained)
+	}
+	return explained
 }
 
 // explain says what an error about the file as a whole means, and what to do.
@@ -89,7 +113,7 @@ func notLocked(ctx context.Context, err error, file string, waited time.Duration
 	if e := ended(ctx); e != nil {
 		return fmt.Errorf("db/sqlite: waiting for the lock of %s: %w", file, e)
 	}
-	return explain(err, file, waited)
+	return unusable(err, file, waited)
 }
 
 // constraint reads the place from SQLite's message: "UNIQUE constraint failed:

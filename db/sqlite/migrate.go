@@ -29,7 +29,7 @@ func (w *writer) migrate(ctx context.Context, fn func(*sql.DB, db.Dialect) error
 	n := w.conn.native
 
 	if err := n.Run("PRAGMA foreign_keys = OFF"); err != nil {
-		return explain(err, w.file, w.wait)
+		return unusable(err, w.file, w.wait)
 	}
 	defer n.Run("PRAGMA foreign_keys = ON") //nolint:errcheck // it was on before; there is no way for it to fail
 	n.Ctx = ctx
@@ -64,7 +64,7 @@ func (w *writer) migrate(ctx context.Context, fn func(*sql.DB, db.Dialect) error
 		}
 	}
 	if err := n.Run("COMMIT"); err != nil {
-		return explain(err, w.file, w.wait)
+		return unusable(err, w.file, w.wait)
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func openAdapter(ctx context.Context, cfg Config) (*adapter, error) {
 			"PRAGMA temp_store = MEMORY",
 		)
 		if err != nil {
-			return nil, explain(err, cfg.Path, cfg.Wait)
+			return nil, unusable(err, cfg.Path, cfg.Wait)
 		}
 		return c, nil
 	}

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/dbtest"
@@ -22,6 +23,14 @@ func TestConformanceOnAFile(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T) *db.DB {
 		t.Helper()
 		return open(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "test.db")})
+	})
+}
+
+func TestConformanceWhenBusy(t *testing.T) {
+	t.Parallel()
+	dbtest.RunBusy(t, func(t *testing.T) *db.DB {
+		t.Helper()
+		return open(t, sqlite.Config{Path: ":memory:", Wait: 5 * time.Millisecond})
 	})
 }
 

@@ -166,7 +166,7 @@ func (w *writer) undo(s *session) {
 func (w *writer) fail(b *batch, err error) {
 	if w.conn.native.InTransaction() {
 		if e := w.conn.control("ROLLBACK"); e != nil && err == nil {
-			err = e
+			err = unusable(e, w.file, w.wait)
 		}
 	}
 	w.batch = nil
@@ -196,7 +196,7 @@ func (w *writer) commit(b *batch) {
 	err := w.conn.control("COMMIT")
 	w.sync = time.Since(start)
 	if err != nil {
-		w.fail(b, fmt.Errorf("%w: the transaction was rolled back at its COMMIT", explain(err, w.file, w.wait)))
+		w.fail(b, fmt.Errorf("%w: the transaction was rolled back at its COMMIT", unusable(err, w.file, w.wait)))
 		return
 	}
 	w.commits.Add(1)

@@ -27,6 +27,7 @@ type Conn struct {
 	// lock. It also ends with Ctx.
 	BusyWait time.Duration
 
+	path      string
 	tls       *libc.TLS
 	db        uintptr
 	scratch   uintptr // room for results that C writes through pointers
@@ -50,7 +51,7 @@ var conns sync.Map // uintptr -> *Conn
 // Open opens the file at path through the named file system, "" for the
 // operating system's. The file is made when it is missing.
 func Open(path, vfs string) (*Conn, error) {
-	c := &Conn{tls: libc.NewTLS()}
+	c := &Conn{path: path, tls: libc.NewTLS()}
 	c.scratch = lib.Xsqlite3_malloc64(c.tls, scratchSize)
 	if c.scratch == 0 {
 		return nil, &Error{Code: lib.SQLITE_NOMEM, Msg: "out of memory"}
@@ -196,7 +197,7 @@ func (c *Conn) fail(rc int32) error {
 	} else {
 		msg = libc.GoString(lib.Xsqlite3_errstr(c.tls, rc))
 	}
-	return &Error{Code: int(rc), Msg: msg}
+	return &Error{Code: int(rc), Msg: msg, File: c.path}
 }
 
 // pointer turns the address of C memory into a pointer. Such memory is not

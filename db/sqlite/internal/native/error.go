@@ -6,6 +6,7 @@ import lib "modernc.org/sqlite/lib"
 type Error struct {
 	Code int // extended result code
 	Msg  string
+	File string // the database of the connection that failed, if one did
 }
 
 // Error is SQLite's own message.
