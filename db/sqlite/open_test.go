@@ -65,12 +65,37 @@ func TestOpenOfAReadOnlyFile(t *testing.T) {
 	if err := os.Chmod(path, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
-		_ = f.Close()
-		t.Skip("this user may write to every file, as root does")
+	unprivileged(t, path, func() {
+		d, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+		if err == nil {
+			_ = d.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "not writable") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTheFileIsItsOwnersOnly(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "t.db")
+	d := open(t, sqlite.Config{Path: path})
+	run(t, d, table)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode(); mode != 0o600 {
+			t.Errorf("%s is %v", info.Name(), mode)
+		}
 	}
-	if _, err := sqlite.Open(t.Context(), sqlite.Config{Path: path}); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "not writable") {
-		t.Error(err)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	open(t, sqlite.Config{Path: path})
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
+		t.Errorf("the mode that an operator gave to a file was changed: %v, %v", info.Mode(), err)
 	}
 }
 

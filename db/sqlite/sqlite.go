@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
@@ -39,9 +40,10 @@ import (
 
 // Config says which file to open, and how. Only Path is needed.
 type Config struct {
-	// Path is the database file, made when it is missing; its directory must
-	// exist. ":memory:" is a new database of this Open alone, in memory, with
-	// the same behaviour as a file: tests use it.
+	// Path is the database file, made for its owner alone (mode 0600) when it
+	// is missing; its directory must exist. ":memory:" is a new database of
+	// this Open alone, in memory, with the same behaviour as a file: tests
+	// use it.
 	Path string
 	// Readers is how many statements outside transactions may run at once.
 	// Zero means GOMAXPROCS. More readers than processors slow the writer.
@@ -143,7 +145,7 @@ func openAdapter(ctx context.Context, cfg Config) (*adapter, error) {
 }
 
 // usable finds the mistakes that SQLite would only call "unable to open
-// database file".
+// database file", and makes the file when it is missing.
 func usable(file string) error {
 	dir := filepath.Dir(file)
 	switch info, err := os.Stat(dir); {
@@ -154,11 +156,34 @@ func usable(file string) error {
 	case !info.IsDir():
 		return fmt.Errorf("db/sqlite: %s: %s is not a directory: set another path", file, dir)
 	}
+	creating.Lock()
+	defer creating.Unlock()
 	switch info, err := os.Stat(file); {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("db/sqlite: %s is a directory: name a file in it", file)
-	case err != nil && !errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, os.ErrNotExist):
+		return create(file)
+	case err != nil:
 		return fmt.Errorf("db/sqlite: %s: %w", file, err)
+	}
+	return nil
+}
+
+// creating is held while a file is looked for and made. To close a file drops
+// all locks that this process has on it, those of SQLite too, so nobody may open
+// the database between its creation and that close.
+var creating sync.Mutex
+
+// create makes the empty file that SQLite would make, for its owner alone: a
+// database holds secrets, and the umask may let everybody read. SQLite gives
+// the files beside it the same mode.
+func create(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("db/sqlite: %s: cannot be made: check that this user may write the directory: %w", file, err)
 	}
 	return nil
 }
