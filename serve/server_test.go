@@ -129,6 +129,28 @@ func TestSlowClientsAreCut(t *testing.T) {
 	}
 }
 
+// TestTimeoutsOfBeforeDoNotEndAHandler keeps a handler at work for longer than
+// the time-outs for what precedes it.
+func TestTimeoutsOfBeforeDoNotEndAHandler(t *testing.T) {
+	t.Parallel()
+	const patience = 100 * time.Millisecond
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+			w.WriteHeader(http.StatusRequestTimeout)
+		case <-time.After(3 * patience):
+		}
+	}), serve.Config{ReadHeaderTimeout: patience, ReadTimeout: patience, IdleTimeout: patience})
+	c := s.dial(t)
+	r := bufio.NewReader(c)
+	for range 3 {
+		send(t, c, request)
+		if res := receive(t, r); res.StatusCode != http.StatusOK {
+			t.Errorf("answered %d", res.StatusCode)
+		}
+	}
+}
+
 func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	entered, finish := make(chan struct{}), make(chan struct{})
