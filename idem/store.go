@@ -205,10 +205,14 @@ func (k *row) answer(r *Request, now time.Time) (*Response, error) {
 	return nil, nil //nolint:nilnil // neither a response nor a refusal: the key can be had
 }
 
-// inFlight advises to wait for what is left of a lease, which is the longest
-// that the key can stay taken, and a second if that is not known.
+// patience is the longest wait that a twin is advised: the first run of a key
+// is most likely alive and about to answer, not dead until its lease ends.
+const patience = 5 * time.Second
+
+// inFlight advises to wait for what is left of a lease, within patience, and a
+// second if that is not known.
 func inFlight(left time.Duration) error {
-	left = max((left + time.Second - 1).Truncate(time.Second), time.Second)
+	left = min(max((left + time.Second - 1).Truncate(time.Second), time.Second), patience)
 	return ErrInFlight.Because("The same request is being worked on.").
 		With("retry_after", int(left/time.Second)).After(left)
 }
