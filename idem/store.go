@@ -212,7 +212,7 @@ const patience = 5 * time.Second
 // inFlight advises to wait for what is left of a lease, within patience, and a
 // second if that is not known.
 func inFlight(left time.Duration) error {
-	left = min(max((left + time.Second - 1).Truncate(time.Second), time.Second), patience)
+	left = min(max((left+time.Second-1).Truncate(time.Second), time.Second), patience)
 	return ErrInFlight.Because("The same request is being worked on.").
 		With("retry_after", int(left/time.Second)).After(left)
 }
