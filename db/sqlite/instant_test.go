@@ -32,7 +32,8 @@ func FuzzTime(f *testing.F) {
 		if len(text) == len(layout) {
 			want, wantErr := time.Parse(layout, text)
 			got, err := sqlite.ParseTime([]byte(text))
-			if wantErr == nil && (err != nil || !got.Equal(want)) {
+			// The oracle also reads what it would not write, such as a comma.
+			if wantErr == nil && want.Format(layout) == text && (err != nil || !got.Equal(want)) {
 				t.Errorf("%q: got %s, %v, want %s", text, got, err, want)
 			}
 		}
