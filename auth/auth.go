@@ -27,7 +27,7 @@ const (
 	// ErrSignIn answers credentials that do not fit, whatever the reason.
 	ErrSignIn fault.Unauthenticated = "credentials_wrong"
 	// ErrToken answers a token that is not valid, whatever the reason.
-	ErrToken fault.Unauthenticated = "token_invalid"
+	ErrToken = fault.ErrToken
 	// ErrBusy answers when too many passwords wait to be hashed.
 	ErrBusy fault.Unavailable = "sign_in_busy"
 	// ErrEmailTaken answers a second account for one address.

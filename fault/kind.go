@@ -109,6 +109,7 @@ func (timeout) status() int         { return http.StatusGatewayTimeout }
 const (
 	ErrMalformed       Malformed       = "malformed"
 	ErrUnauthenticated Unauthenticated = "unauthenticated"
+	ErrToken           Unauthenticated = "token_invalid"
 	ErrDenied          Denied          = "permission_denied"
 	ErrNotFound        NotFound        = "not_found"
 	ErrNotAllowed      NotAllowed      = "method_not_allowed"
