@@ -412,7 +412,7 @@ func TestDoneIsToldOfTheExchange(t *testing.T) {
 func TestWriterKeepsItsAbilities(t *testing.T) {
 	t.Parallel()
 	var log lines
-	srv := httptest.NewServer(serve.Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	observed := serve.Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if r.URL.Path == "/stream" {
 			w.WriteHeader(http.StatusEarlyHints) // informational: not yet the status
@@ -431,7 +431,13 @@ func TestWriterKeepsItsAbilities(t *testing.T) {
 		defer conn.Close()
 		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\n\r\n")
 		_ = rw.Flush()
-	}), serve.Observer{Log: log.logger()}))
+	}), serve.Observer{Log: log.logger()})
+	var served sync.WaitGroup // Close does not wait for a hijacked connection
+	served.Add(2)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer served.Done()
+		observed.ServeHTTP(w, r)
+	}))
 	defer srv.Close()
 
 	for path, status := range map[string]int{"/stream": 202, "/hijack": 101} {
@@ -445,6 +451,7 @@ func TestWriterKeepsItsAbilities(t *testing.T) {
 		}
 	}
 	srv.Close()
+	served.Wait()
 	logged := map[any]any{}
 	for _, line := range log.with(t, "request") {
 		logged[line["path"]] = line["status"]
