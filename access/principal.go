@@ -12,6 +12,10 @@ type Principal struct {
 	Account string
 	// Role is the role that the permissions came from.
 	Role string
+	// Credential names the session or API key that the principal came by, and
+	// is empty where neither is behind it. Ending a credential ends it for
+	// every request at once.
+	Credential string
 	// Granted is what the principal may do.
 	Granted Set
 

@@ -92,7 +92,7 @@ func (o *observer) report(x *response, r *http.Request) {
 		RequestID: s.RequestID,
 		TraceID:   s.TraceID,
 		Principal: s.Principal.ID,
-		ClientIP:  s.ClientIP,
+		ClientIP:  s.Origin.Address,
 	}
 	if o.log != nil {
 		o.line(end, &e)

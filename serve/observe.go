@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/trace"
@@ -100,7 +101,10 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &response{ResponseWriter: w, start: time.Now(), drain: scope.Drain(r.Context())}
 	x.scope.Init(r.Context())
 	identify(&x.scope, r.Header)
-	x.scope.ClientIP = clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted)
+	x.scope.Origin = access.Origin{
+		Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
+		Agent:   r.UserAgent(),
+	}
 	o.dress(x)
 	defer o.finish(x, r)
 

@@ -384,7 +384,7 @@ func TestClientIP(t *testing.T) {
 			t.Parallel()
 			var got string
 			h := serve.Observe(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				got = scope.From(w).ClientIP
+				got = scope.From(w).Origin.Address
 			}), serve.Observer{TrustedProxies: tc.trusted})
 			get(h, func(r *http.Request) { r.RemoteAddr = tc.peer; r.Header["X-Forwarded-For"] = tc.forward })
 			if got != tc.want {

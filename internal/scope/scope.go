@@ -27,7 +27,7 @@ type Scope struct {
 	Trace     trace.Context    // position in the trace; zero leaves it to the parent
 	TraceID   string           // Trace's id in hex, made once for header, problem and log
 	RequestID string           // the caller's own id when it sent a safe one, else TraceID
-	ClientIP  string           // who is asking, as far as trusted proxies can tell
+	Origin    access.Origin    // where it came from; no address leaves it to the parent
 	Principal access.Principal // set once by whoever authenticates; anonymous leaves it to the parent
 
 	Operation string // name of the declared operation, once it is known
@@ -143,6 +143,10 @@ func (s *Scope) Value(key any) any {
 	case access.Key:
 		if !s.Principal.Anonymous() {
 			return &s.Principal
+		}
+	case access.OriginKey:
+		if s.Origin.Address != "" {
+			return &s.Origin
 		}
 	}
 	// The standard library finds the context that owns Done through Value;
