@@ -8,7 +8,6 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
 
@@ -50,13 +49,8 @@ func (c console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, 
 
 // table writes rows in aligned columns, cells separated by tabs.
 func (c console) table(rows ...string) error {
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		if _, err := fmt.Fprintln(w, row); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
+	_, err := io.WriteString(c.out, aligned(rows))
+	return err
 }
 
 // typed is a command with its console, as it travels in the context from

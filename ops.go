@@ -11,11 +11,17 @@ import (
 )
 
 // opsCommand prints the resolved table of operations.
-type opsCommand struct{}
+type opsCommand struct {
+	Access bool `help:"Print who may call what instead: every operation against every role."`
+}
 
 func (opsCommand) declared() {}
 
-func (opsCommand) run(_ context.Context, a *App, io console) error {
+func (c opsCommand) run(_ context.Context, a *App, io console) error {
+	if c.Access {
+		io.printf("%s", a.AccessMatrix())
+		return nil
+	}
 	rows := []string{"OPERATION\tROUTE\tACCESS\tROLES\tPROMISES\tFAILS"}
 	for _, o := range a.operations {
 		s := o.Spec()

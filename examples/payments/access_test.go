@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
 	"github.com/ashlar-go/ashlar/op"
@@ -90,4 +91,11 @@ func TestForeignPaymentsAreNotThere(t *testing.T) {
 	if list := payments(nobody, "payments.list", nil).OK(); len(list.Data) != 0 {
 		t.Errorf("a user without a merchant lists %+v", list.Data)
 	}
+}
+
+// TestTheAccessMatrix holds who may call what to the table that was agreed on
+// (P10.15).
+func TestTheAccessMatrix(t *testing.T) {
+	t.Parallel()
+	ashlartest.Golden(t, "testdata/access.txt", open(t).AccessMatrix())
 }
