@@ -1,0 +1,25 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/ashlar-go/ashlar/fault"
+)
+
+// ErrThrottled answers a sign-in that comes after too many that failed: 429,
+// with the time to wait in Retry-After. It is the same whether or not there is
+// such an account.
+const ErrThrottled fault.Limited = "sign_in_throttled"
+
+// A Throttle bounds how often credentials can be guessed. It must be safe for
+// concurrent use.
+type Throttle interface {
+	// Try is asked before any password is hashed, with the address of the
+	// account, normalised, and that of the client. It counts the attempt, so
+	// that attempts side by side cannot pass together, and returns
+	// [ErrThrottled] if there were too many.
+	Try(ctx context.Context, email, address string) error
+	// Succeeded is told that the attempt which Try counted was none of a
+	// guesser: what was counted against the pair is forgotten.
+	Succeeded(ctx context.Context, email, address string)
+}
