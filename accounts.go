@@ -42,6 +42,7 @@ func (a *App) openAccounts(throwaway bool) error {
 	a.fingerprintKey = keys.Derive("idempotency fingerprint")
 	a.tokens, err = auth.NewTokens(auth.TokenConfig{
 		Keys: keys, Issuer: a.cfg.Issuer, Audience: a.cfg.Issuer, Life: a.cfg.TokenTTL,
+		Revocations: a.revocations,
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"golang.org/x/term"
 
@@ -42,6 +43,9 @@ type App struct {
 	cfg            Config
 	lines          *logs.Buffer // what Log writes to, as it was opened
 	tokens         *auth.Tokens
+	revocations    *auth.Revocations
+	following      sync.Mutex // of followed
+	followed       int64      // the last revocation that was read
 	keys           idempotency
 	fingerprintKey []byte
 	health         *health.Checks
@@ -92,6 +96,8 @@ func newApp(cfg Config, log *slog.Logger) *App {
 		docs:    op.Docs{},
 		health:  &health.Checks{Log: log},
 		metrics: metric.New(),
+
+		revocations: auth.NewRevocations(nil),
 	}
 }
 

@@ -119,5 +119,7 @@ func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 	if err != nil {
 		return access.Principal{}, err
 	}
-	return a.Policy.Principal(claims.Subject, claims.Account, claims.Role), nil
+	who := a.Policy.Principal(claims.Subject, claims.Account, claims.Role)
+	who.Credential = claims.Session
+	return who, nil
 }

@@ -28,10 +28,13 @@ func (a *App) migrations() []db.Migrations {
 	return list
 }
 
-// Migrate applies every pending migration of what is mounted.
+// Migrate applies every pending migration of what is mounted, and reads the
+// revocations that are in force.
 func (a *App) Migrate(ctx context.Context) error {
-	_, err := db.Up(ctx, a.DB, a.migrations()...)
-	return err
+	if _, err := db.Up(ctx, a.DB, a.migrations()...); err != nil {
+		return err
+	}
+	return a.loadRevocations(ctx)
 }
 
 // migrateAtStart brings the schema up to date, or refuses to start where that

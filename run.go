@@ -24,6 +24,9 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	if err := a.migrateAtStart(ctx); err != nil {
 		return err
 	}
+	if err := a.loadRevocations(ctx); err != nil {
+		return err
+	}
 	notes, err := a.demo(ctx)
 	if err != nil {
 		return err
@@ -128,7 +131,11 @@ func (a *App) greet(out io.Writer, public, admin net.Addr, notes []string) {
 // returns waits for that work to end.
 func (a *App) startTasks(ctx context.Context) (wait func(time.Duration) error) {
 	ctx, cancel := context.WithCancel(ctx)
-	tasks := []Task{{"ashlar.idempotency.sweep", a.keys.sweep}}
+	tasks := []Task{
+		{"ashlar.idempotency.sweep", a.keys.sweep},
+		{"ashlar.revocations.follow", a.followRevocations},
+		{"ashlar.revocations.sweep", a.sweepRevocations},
+	}
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)
 	}

@@ -26,6 +26,9 @@ type Claims struct {
 	Subject   string    // id of the account that signed in
 	Role      string    // its role then
 	Account   string    // the tenant it belongs to, if any
+	Session   string    // the session that it is of, if any
+	Epoch     int64     // of the account when it was issued: see [Revocation]
+	AuthTime  time.Time // when its holder signed in, if that is known
 	IssuedAt  time.Time // Issue sets it
 	ExpiresAt time.Time // Issue sets it
 }
@@ -46,6 +49,8 @@ type TokenConfig struct {
 	// Cache is how many verified tokens are remembered, each for a minute at
 	// most: zero means 10 000, about 6 MB; negative means none.
 	Cache int
+	// Revocations are asked at each verification. Nil means that there are none.
+	Revocations *Revocations
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -58,6 +63,7 @@ type Tokens struct {
 	skew             time.Duration
 	now              func() time.Time
 	cache            *cache
+	revocations      *Revocations
 	header           string // of every token we make, encoded
 	claims           *jwt.Validator
 }
@@ -76,7 +82,7 @@ func NewTokens(c TokenConfig) (*Tokens, error) {
 	}
 	t := &Tokens{
 		keys: c.Keys, issuer: c.Issuer, audience: c.Audience, life: c.Life, skew: max(c.Skew, 0), now: c.Now,
-		cache: newCache(c.Cache),
+		cache: newCache(c.Cache), revocations: c.Revocations,
 	}
 	if c.Life == 0 {
 		t.life = 15 * time.Minute
@@ -101,15 +107,18 @@ func NewTokens(c TokenConfig) (*Tokens, error) {
 // wire is what a token carries.
 type wire struct {
 	jwt.RegisteredClaims
-	Role    string `json:"role"`
-	Account string `json:"account,omitempty"`
+	Role     string           `json:"role"`
+	Account  string           `json:"account,omitempty"`
+	Session  string           `json:"sid,omitempty"`
+	Epoch    int64            `json:"epoch,omitempty"`
+	AuthTime *jwt.NumericDate `json:"auth_time,omitempty"`
 }
 
 // Life is how long a token lives that is made now.
 func (t *Tokens) Life() time.Duration { return t.life }
 
-// Issue returns a signed token for c.Subject, c.Role and c.Account; it sets the
-// rest of c itself.
+// Issue returns a signed token that says what c does; it sets ID, IssuedAt and
+// ExpiresAt itself.
 func (t *Tokens) Issue(_ context.Context, c Claims) (token string, err error) {
 	if c.Subject == "" {
 		return "", failure("auth: a token needs a subject")
@@ -120,7 +129,7 @@ func (t *Tokens) Issue(_ context.Context, c Claims) (token string, err error) {
 			Issuer: t.issuer, Subject: c.Subject, Audience: jwt.ClaimStrings{t.audience}, ID: id.New("tok_"),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(t.life)),
 		},
-		Role: c.Role, Account: c.Account,
+		Role: c.Role, Account: c.Account, Session: c.Session, Epoch: c.Epoch, AuthTime: date(c.AuthTime),
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode a token: %w", err)
@@ -133,6 +142,14 @@ func (t *Tokens) Issue(_ context.Context, c Claims) (token string, err error) {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
+// date is nil for a time that is not known.
+func date(t time.Time) *jwt.NumericDate {
+	if t.IsZero() {
+		return nil
+	}
+	return jwt.NewNumericDate(t)
+}
+
 // Verify returns what a token says if it is one of ours and its time is now.
 // The error is [ErrToken]; why is its cause, for the log.
 //
@@ -142,19 +159,28 @@ func (t *Tokens) Issue(_ context.Context, c Claims) (token string, err error) {
 // costs a lookup.
 func (t *Tokens) Verify(_ context.Context, token string) (Claims, error) {
 	now := t.now()
-	if c, ok := t.cache.get(token, now); ok {
-		return c, nil
+	c, known := t.cache.get(token, now)
+	if !known {
+		var err error
+		if c, err = t.verify(token); err != nil {
+			return Claims{}, ErrToken.Wrap(err)
+		}
+		t.remember(token, c, now)
 	}
-	c, err := t.verify(token)
-	if err != nil {
-		return Claims{}, ErrToken.Wrap(err)
+	if t.revocations != nil {
+		if err := t.revocations.Judge(&c); err != nil {
+			return Claims{}, ErrToken.Wrap(err)
+		}
 	}
+	return c, nil
+}
+
+func (t *Tokens) remember(token string, c Claims, now time.Time) {
 	until := now.Add(time.Minute)
 	if end := c.ExpiresAt.Add(t.skew); end.Before(until) {
 		until = end
 	}
 	t.cache.put(strings.Clone(token), c, until) // a header's string would keep its whole request
-	return c, nil
 }
 
 // Purge forgets every verified token, so that each is judged again.
@@ -198,10 +224,14 @@ func (t *Tokens) verify(token string) (Claims, error) {
 	if w.Subject == "" || w.IssuedAt == nil {
 		return Claims{}, failure("token claims have no subject or no time of issue")
 	}
-	return Claims{
-		ID: w.ID, Subject: w.Subject, Role: w.Role, Account: w.Account,
+	c := Claims{
+		ID: w.ID, Subject: w.Subject, Role: w.Role, Account: w.Account, Session: w.Session, Epoch: w.Epoch,
 		IssuedAt: w.IssuedAt.Time, ExpiresAt: w.ExpiresAt.Time,
-	}, nil
+	}
+	if w.AuthTime != nil {
+		c.AuthTime = w.AuthTime.Time
+	}
+	return c, nil
 }
 
 // key reads the header of a token and returns the key that must have signed it.
