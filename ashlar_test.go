@@ -146,6 +146,9 @@ func TestCommandLine(t *testing.T) {
 		"no migration yet":                      {args: []string{"migrate", "status"}, want: []string{"1_seen.sql", "pending"}},
 		"migrations":                            {args: []string{"migrate", "up"}, want: []string{"greetings 1_seen.sql"}},
 		"nothing to take back":                  {args: []string{"migrate", "down"}, want: []string{"Nothing to do"}},
+		"an audit log without an event":         {args: []string{"audit", "--failed"}, want: []string{"OUTCOME"}},
+		"more events than anybody reads":        {args: []string{"audit", "--limit=0"}, code: 1, want: []string{"--limit", "1 to 100000"}},
+		"who may call what":                     {args: []string{"ops", "--access"}, want: []string{"nobody", "clerk", "GET /private/{name}"}},
 		"an unknown role":                       {args: []string{"user", "add", "--email=a@b.test", "--role=king"}, code: 1, want: []string{`no role "king"`, "admin, clerk"}},
 		"settings that are wrong, all of them": {
 			env: []string{"ASHLAR_DRAIN_TIMEOUT=soon", "ASHLAR_ENV=prod", "PORT=http"}, code: 1,

@@ -30,6 +30,7 @@ type Config struct {
 	SigningKeys  config.Secret  `env:"ASHLAR_SIGNING_KEYS" doc:"keys that sign access tokens, the first signs and all verify; required in production"`
 	Issuer       string         `env:"ASHLAR_ISSUER" default:"ashlar" doc:"issuer and audience of access tokens"`
 	TokenTTL     time.Duration  `env:"ASHLAR_TOKEN_TTL" default:"15m" doc:"life of an access token, at most 1h"`
+	AuditKeep    time.Duration  `env:"ASHLAR_AUDIT_KEEP" default:"9600h" doc:"how long security events are kept, at least 24h"`
 	Hosts        []string       `env:"ASHLAR_HOSTS" doc:"host names that are answered; all if empty"`
 	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`
 	LogLevel     slog.Level     `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
@@ -102,6 +103,7 @@ func (c Config) Validate() error {
 	refuse(err != nil, "DATABASE_URL: %w", err)
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
 		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
+	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")
 	return errors.Join(errs...)
 }
 
