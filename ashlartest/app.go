@@ -1,6 +1,8 @@
 package ashlartest
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -21,6 +23,7 @@ type App struct {
 	t       testing.TB
 	log     *capture
 	handler func() http.Handler
+	key     ed25519.PrivateKey // signs the app's access tokens
 }
 
 // Open returns an app on an empty database in memory. It is closed when the
@@ -35,6 +38,10 @@ func Open(t testing.TB, env ...string) *App {
 	if _, chosen := settings["ASHLAR_DATA_DIR"]; !chosen {
 		settings["ASHLAR_DATA_DIR"] = t.TempDir()
 	}
+	key := newKey()
+	if _, chosen := settings["ASHLAR_SIGNING_KEYS"]; !chosen {
+		settings["ASHLAR_SIGNING_KEYS"] = base64.StdEncoding.EncodeToString(key.Seed())
+	}
 	cfg, err := config.Load[ashlar.Config](config.Map(settings))
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +55,7 @@ func Open(t testing.TB, env ...string) *App {
 			t.Errorf("close the app: %v", err)
 		}
 	})
-	a := &App{App: app, t: t, log: &capture{}}
+	a := &App{App: app, t: t, log: &capture{}, key: key}
 	app.Log = logs.New(a.log, logs.Options{Level: slog.LevelDebug})
 	a.handler = sync.OnceValue(a.derive)
 	return a
