@@ -1,0 +1,75 @@
+package outbound
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Config says what may be called and how much of an answer is read. The zero
+// Config calls public addresses at their usual ports and is bounded in every
+// way.
+type Config struct {
+	// Allow are networks that may be called although they are not public: a
+	// service of one's own, loopback in a test. Allow as little as a single
+	// address (10.2.3.4/32): whoever chooses the URL reaches all of it.
+	Allow []netip.Prefix
+	// Refuse are networks that may not be called although they are public: the
+	// public side of one's own services. It also takes the prefix of a NAT64
+	// gateway that does not use the well-known one. It wins over Allow.
+	Refuse []netip.Prefix
+	// Ports are the ports that may be called. Nil means 80 and 443, and any
+	// port of the networks in Allow.
+	Ports []uint16
+
+	// Redirects is how many redirects are followed, at most 10. Zero follows
+	// none: the answer is the 3xx itself. What follows is judged like the
+	// first call, never leaves HTTPS, and takes no header but harmless ones
+	// and no body to another host.
+	Redirects int
+	// Proxy chooses a proxy, as [http.ProxyFromEnvironment] does. Nil means
+	// none. Behind a proxy the guard sees the proxy's address only, which
+	// Allow must have if it is private; names are then resolved by the proxy,
+	// so it is the proxy that must keep them apart.
+	Proxy func(*http.Request) (*url.URL, error)
+	// TLS brings root certificates and client certificates of one's own.
+	// Certificates are verified, and TLS 1.2 is the least, whatever it says.
+	TLS *tls.Config
+	// Resolver looks names up. Nil means the system's.
+	Resolver *net.Resolver
+
+	// Timeout bounds one exchange, from the look-up of the name to the last
+	// byte of the answer; a redirect is an exchange of its own. Zero means
+	// 10s; negative means none but the request's own context.
+	Timeout time.Duration
+	// DialTimeout bounds look-up and connecting, and again the handshake of
+	// TLS. Zero means 3s.
+	DialTimeout time.Duration
+	// MaxBody bounds the bytes of an answer's body, after decompression. Zero
+	// means 1 MiB; negative means none.
+	MaxBody int64
+	// MaxHeader bounds the bytes of an answer's head. Zero means 64 KiB.
+	MaxHeader int64
+	// MaxConnsPerHost bounds the connections to one host; a call above it
+	// waits, within Timeout. Zero means 64; negative means none.
+	MaxConnsPerHost int
+}
+
+func (c Config) withDefaults() Config {
+	or(&c.Timeout, 10*time.Second)
+	or(&c.DialTimeout, 3*time.Second)
+	or(&c.MaxBody, 1<<20)
+	or(&c.MaxHeader, 64<<10)
+	or(&c.MaxConnsPerHost, 64)
+	c.Redirects = min(c.Redirects, 10)
+	return c
+}
+
+func or[T int | int64 | time.Duration](v *T, standard T) {
+	if *v == 0 {
+		*v = standard
+	}
+}
