@@ -52,7 +52,7 @@ var house = []floor{
 	},
 	{
 		name:     "derivations", // what follows from a declaration; never from a mechanism
-		packages: "rest live openapi graphql tsclient contract",
+		packages: "rest live openapi openapi/swaggerui graphql tsclient contract",
 		may:      "words internal declaration",
 		tests:    "mechanisms adapters derivations",
 	},
@@ -115,7 +115,7 @@ var testLibraries = map[string]string{
 }
 
 // kits are the packages that only tests import.
-const kits = "ashlartest db/dbtest limit/limittest"
+const kits = "ashlartest db/dbtest internal/chromium limit/limittest"
 
 // vague names say where code was put, not what it is.
 const vague = "base common core helper helpers lib misc model models pkg shared types util utils"

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/chromium"
 	"github.com/ashlar-go/ashlar/openapi"
 	"github.com/ashlar-go/ashlar/rest"
 )
@@ -61,60 +62,60 @@ func site(t *testing.T) http.Handler {
 // ASHLAR_TEST_SCREENSHOTS it leaves pictures in that folder.
 func TestThePageWorksInABrowser(t *testing.T) {
 	t.Parallel()
-	b := openBrowser(t)
+	b := chromium.Start(t)
 	server := httptest.NewServer(site(t))
 	t.Cleanup(server.Close)
 
 	quiet := func(what string) {
 		t.Helper()
-		for _, text := range b.complaints() {
+		for _, text := range b.Complaints() {
 			t.Errorf("%s: %s", what, text)
 		}
 	}
 	for _, width := range []int{1280, 390} {
 		for _, scheme := range []string{"light", "dark"} {
 			what := fmt.Sprintf("%s-%d", scheme, width)
-			b.open(server.URL+"/docs", width, 900, scheme)
-			b.until(`document.querySelectorAll('article.op').length === 8`)
-			if wide := b.run(`document.documentElement.scrollWidth`); wide.(float64) > float64(width) {
+			b.Open(server.URL+"/docs", width, 900, scheme)
+			b.Until(`document.querySelectorAll('article.op').length === 8`)
+			if wide := b.Run(`document.documentElement.scrollWidth`); wide.(float64) > float64(width) {
 				t.Errorf("%s: the page is %v wide", what, wide)
 			}
 			quiet(what)
 			if folder := os.Getenv("ASHLAR_TEST_SCREENSHOTS"); folder != "" {
-				b.screenshot(filepath.Join(folder, what+".png"))
-				b.run(`document.documentElement.style.scrollBehavior = 'auto'; document.getElementById('payments.authorize').scrollIntoView()`)
-				b.screenshot(filepath.Join(folder, what+"-authorize.png"))
+				b.Screenshot(filepath.Join(folder, what+".png"))
+				b.Run(`document.documentElement.style.scrollBehavior = 'auto'; document.getElementById('payments.authorize').scrollIntoView()`)
+				b.Screenshot(filepath.Join(folder, what+"-authorize.png"))
 			}
 		}
 	}
-	b.run(`document.querySelector('#menu').click()`)
-	b.until(`document.querySelector('#side').checkVisibility()`)
-	b.run(`document.querySelector('#side a[href="#payments.get"]').click()`)
-	b.until(`!document.querySelector('#side').checkVisibility() && location.hash === '#payments.get'`)
+	b.Run(`document.querySelector('#menu').click()`)
+	b.Until(`document.querySelector('#side').checkVisibility()`)
+	b.Run(`document.querySelector('#side a[href="#payments.get"]').click()`)
+	b.Until(`!document.querySelector('#side').checkVisibility() && location.hash === '#payments.get'`)
 
 	searches(t, b, server.URL)
 	quiet("search")
 	tries(t, b, server.URL)
 	// A refusal is an answer; browsers report it in red all the same.
-	for _, text := range b.complaints() {
+	for _, text := range b.Complaints() {
 		if !strings.Contains(text, "401 (Unauthorized)") {
 			t.Errorf("try it: %s", text)
 		}
 	}
 	showsValidExamples(t, b)
-	b.open(server.URL+"/problems/card-declined", 390, 700, "dark")
-	if got := b.run(`document.body.innerText`).(string); !strings.Contains(got, "HTTP status 402") || !strings.Contains(got, "payments.authorize") {
+	b.Open(server.URL+"/problems/card-declined", 390, 700, "dark")
+	if got := b.Run(`document.body.innerText`).(string); !strings.Contains(got, "HTTP status 402") || !strings.Contains(got, "payments.authorize") {
 		t.Errorf("the problem's page says %q", got)
 	}
 	quiet("problem")
 }
 
-func searches(t *testing.T, b *browser, url string) {
+func searches(t *testing.T, b *chromium.Browser, url string) {
 	t.Helper()
-	b.open(url+"/docs", 1280, 900, "light")
-	b.until(`document.querySelectorAll('article.op').length === 8`)
+	b.Open(url+"/docs", 1280, 900, "light")
+	b.Until(`document.querySelectorAll('article.op').length === 8`)
 	for words, want := range map[string]float64{"": 8, "card_declined": 1, "PAYMENTS:READ list": 1, "nothing like it": 0, "v1 patch": 1} {
-		got := b.run(`(() => {
+		got := b.Run(`(() => {
 			const search = document.querySelector('#search');
 			search.value = ` + fmt.Sprintf("%q", words) + `;
 			search.dispatchEvent(new Event('input'));
@@ -126,18 +127,18 @@ func searches(t *testing.T, b *browser, url string) {
 	}
 }
 
-func tries(t *testing.T, b *browser, url string) {
+func tries(t *testing.T, b *chromium.Browser, url string) {
 	t.Helper()
-	b.open(url+"/docs#payments.get", 1280, 900, "dark")
-	b.until(`document.querySelectorAll('article.op').length === 8`)
+	b.Open(url+"/docs#payments.get", 1280, 900, "dark")
+	b.Until(`document.querySelectorAll('article.op').length === 8`)
 	send := func(id string) string {
 		t.Helper()
-		b.run(`document.getElementById('` + id + `').querySelector('details.try').open = true`)
-		b.until(`document.getElementById('` + id + `').querySelector('form')`)
-		b.run(`document.getElementById('` + id + `').querySelector('.result').replaceChildren();
+		b.Run(`document.getElementById('` + id + `').querySelector('details.try').open = true`)
+		b.Until(`document.getElementById('` + id + `').querySelector('form')`)
+		b.Run(`document.getElementById('` + id + `').querySelector('.result').replaceChildren();
 			document.getElementById('` + id + `').querySelector('form').requestSubmit()`)
-		b.until(`document.getElementById('` + id + `').querySelector('.result .status')`)
-		return b.run(`document.getElementById('` + id + `').querySelector('.result').innerText`).(string)
+		b.Until(`document.getElementById('` + id + `').querySelector('.result .status')`)
+		return b.Run(`document.getElementById('` + id + `').querySelector('.result').innerText`).(string)
 	}
 	if got := send("health"); !strings.Contains(got, "200 OK") || !strings.Contains(got, `"ok": false`) {
 		t.Errorf("health shows %q", got)
@@ -145,34 +146,34 @@ func tries(t *testing.T, b *browser, url string) {
 	if got := send("payments.get"); !strings.Contains(got, "401") || !strings.Contains(got, "unauthenticated") {
 		t.Errorf("without a token: %q", got)
 	}
-	b.run(`document.querySelector('#token').value = 'good'; document.querySelector('#token').dispatchEvent(new Event('input'))`)
+	b.Run(`document.querySelector('#token').value = 'good'; document.querySelector('#token').dispatchEvent(new Event('input'))`)
 	if got := send("payments.get"); !strings.Contains(got, "200 OK") || !strings.Contains(got, "ETag") {
 		t.Errorf("with a token: %q", got)
 	}
-	if kept := b.run(`localStorage.length + sessionStorage.length + document.cookie.length`); kept != 0.0 {
+	if kept := b.Run(`localStorage.length + sessionStorage.length + document.cookie.length`); kept != 0.0 {
 		t.Error("the token is kept beyond the page's memory")
 	}
-	b.run(`document.getElementById('payments.authorize').querySelector('details.try').open = true`)
-	b.until(`document.getElementById('payments.authorize').querySelector('form')`)
-	if key := b.run(`document.getElementById('payments.authorize').querySelector('form').elements['header Idempotency-Key'].value`).(string); len(key) != 36 {
+	b.Run(`document.getElementById('payments.authorize').querySelector('details.try').open = true`)
+	b.Until(`document.getElementById('payments.authorize').querySelector('form')`)
+	if key := b.Run(`document.getElementById('payments.authorize').querySelector('form').elements['header Idempotency-Key'].value`).(string); len(key) != 36 {
 		t.Errorf("the key is %q, want one that is filled in", key)
 	}
 	if folder := os.Getenv("ASHLAR_TEST_SCREENSHOTS"); folder != "" {
-		b.run(`document.documentElement.style.scrollBehavior = 'auto'; document.querySelector('#payments\\.get details.try').scrollIntoView()`)
-		b.screenshot(filepath.Join(folder, "try.png"))
+		b.Run(`document.documentElement.style.scrollBehavior = 'auto'; document.querySelector('#payments\\.get details.try').scrollIntoView()`)
+		b.Screenshot(filepath.Join(folder, "try.png"))
 	}
 }
 
 // showsValidExamples feeds the example bodies to the decoder's own verdict.
-func showsValidExamples(t *testing.T, b *browser) {
+func showsValidExamples(t *testing.T, b *chromium.Browser) {
 	t.Helper()
-	body := b.run(`document.getElementById('payments.authorize').querySelector('textarea').value`).(string)
+	body := b.Run(`document.getElementById('payments.authorize').querySelector('textarea').value`).(string)
 	bySchema, byDecoder := verdictsOn[Authorize](t).on(t, body)
 	if bySchema != nil || byDecoder != nil {
 		t.Errorf("%s\nschema: %v\ndecoder: %v", body, bySchema, byDecoder)
 	}
-	curl := b.run(`document.getElementById('payments.capture').querySelector('.sample pre').textContent`).(string)
-	if got := b.run(`document.getElementById('payments.void').querySelector('.sample pre').textContent`).(string); !strings.Contains(got, "/v1/payments/pay_1'") {
+	curl := b.Run(`document.getElementById('payments.capture').querySelector('.sample pre').textContent`).(string)
+	if got := b.Run(`document.getElementById('payments.void').querySelector('.sample pre').textContent`).(string); !strings.Contains(got, "/v1/payments/pay_1'") {
 		t.Errorf("%s\nlacks an id that fits its pattern", got)
 	}
 	for _, want := range []string{"curl -X POST 'http://", "/v1/payments/text/capture'", `-H "Authorization: Bearer $TOKEN"`, "-H 'Idempotency-Key: ", "-d '{}'"} {

@@ -1,4 +1,8 @@
-package openapi_test
+// Package chromium drives a real browser in tests: it opens pages, evaluates
+// expressions in them, and keeps whatever a console would show in red and
+// every address that was asked for. It speaks the DevTools protocol over a
+// pipe: no port, no library, no driver.
+package chromium
 
 import (
 	"bufio"
@@ -16,17 +20,18 @@ import (
 	"time"
 )
 
-// A browser is a Chromium that the test drives by the DevTools protocol, over
-// a pipe: no port, no library.
-type browser struct {
+// A Browser is a Chromium with one page, for one test. Whatever goes wrong in
+// the browser itself ends the test.
+type Browser struct {
 	t       *testing.T
 	to      io.Writer
 	session string
 
-	mu      sync.Mutex
-	id      int
-	waiting map[int]chan message
-	noise   []string // what a console would show in red
+	mu       sync.Mutex
+	id       int
+	waiting  map[int]chan message
+	noise    []string // what a console would show in red
+	requests []string
 }
 
 type message struct {
@@ -39,10 +44,10 @@ type message struct {
 	} `json:"error"`
 }
 
-// openBrowser starts the Chromium that ASHLAR_TEST_CHROMIUM or PATH names. The
-// test is skipped without one, unless ASHLAR_TEST_STRICT says that nothing may
-// be.
-func openBrowser(t *testing.T) *browser {
+// Start starts the Chromium that ASHLAR_TEST_CHROMIUM or PATH names, and ends
+// it with the test. The test is skipped without one, unless ASHLAR_TEST_STRICT
+// says that nothing may be.
+func Start(t *testing.T) *Browser {
 	t.Helper()
 	program, err := exec.LookPath(cmp.Or(os.Getenv("ASHLAR_TEST_CHROMIUM"), "chromium"))
 	if err != nil {
@@ -66,7 +71,7 @@ func openBrowser(t *testing.T) *browser {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, to: commands, waiting: map[int]chan message{}}
+	b := &Browser{t: t, to: commands, waiting: map[int]chan message{}}
 	var reader sync.WaitGroup
 	reader.Go(func() { b.listen(answers) })
 	t.Cleanup(func() {
@@ -83,14 +88,14 @@ func openBrowser(t *testing.T) *browser {
 	var attached struct{ SessionID string }
 	b.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
 	b.session = attached.SessionID
-	for _, domain := range []string{"Page", "Runtime", "Log"} {
+	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
 		b.call(domain+".enable", nil, nil)
 	}
 	return b
 }
 
 // listen hands answers to those who wait for them, and keeps what went wrong.
-func (b *browser) listen(from io.Reader) {
+func (b *Browser) listen(from io.Reader) {
 	in := bufio.NewReader(from)
 	for {
 		text, err := in.ReadBytes(0)
@@ -111,13 +116,18 @@ func (b *browser) listen(from io.Reader) {
 			continue
 		}
 		var event struct {
-			Type  string
-			Entry struct{ Level, Source, Text, URL string }
+			Type    string
+			Entry   struct{ Level, Source, Text, URL string }
+			Request struct{ URL string }
 		}
 		if err := json.Unmarshal(m.Params, &event); err != nil {
 			b.complain(err.Error())
 		}
 		switch {
+		case m.Method == "Network.requestWillBeSent":
+			b.mu.Lock()
+			b.requests = append(b.requests, event.Request.URL)
+			b.mu.Unlock()
 		case m.Method == "Runtime.exceptionThrown",
 			m.Method == "Runtime.consoleAPICalled" && (event.Type == "error" || event.Type == "warning" || event.Type == "assert"):
 			b.complain(string(m.Params))
@@ -127,14 +137,25 @@ func (b *browser) listen(from io.Reader) {
 	}
 }
 
-func (b *browser) complain(text string) {
+func (b *Browser) complain(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.noise = append(b.noise, text)
 }
 
-// complaints returns what went wrong since the last call.
-func (b *browser) complaints() []string {
+// Requests returns the addresses that the page asked for since the last call,
+// data: ones included.
+func (b *Browser) Requests() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.requests
+	b.requests = nil
+	return all
+}
+
+// Complaints returns what went wrong since the last call: exceptions, errors
+// and warnings of the console, failed requests, violations of a policy.
+func (b *Browser) Complaints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.noise
@@ -142,7 +163,7 @@ func (b *browser) complaints() []string {
 	return all
 }
 
-func (b *browser) call(method string, params, result any) {
+func (b *Browser) call(method string, params, result any) {
 	b.t.Helper()
 	if params == nil {
 		params = map[string]any{}
@@ -179,9 +200,9 @@ func (b *browser) call(method string, params, result any) {
 	}
 }
 
-// run evaluates an expression in the page, awaits it if it is a promise, and
+// Run evaluates an expression in the page, awaits it if it is a promise, and
 // returns its value.
-func (b *browser) run(expression string) any {
+func (b *Browser) Run(expression string) any {
 	b.t.Helper()
 	var got struct {
 		Result           struct{ Value any }
@@ -192,16 +213,16 @@ func (b *browser) run(expression string) any {
 	}
 	b.call("Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true}, &got)
 	if got.ExceptionDetails != nil {
-		b.t.Fatalf("%s: %s %s\n%q", expression, got.ExceptionDetails.Text, got.ExceptionDetails.Exception.Description, b.complaints())
+		b.t.Fatalf("%s: %s %s\n%q", expression, got.ExceptionDetails.Text, got.ExceptionDetails.Exception.Description, b.Complaints())
 	}
 	return got.Result.Value
 }
 
-// until waits for an expression to become true, as the page works in its own
-// time.
-func (b *browser) until(expression string) {
+// Until waits for an expression to become true, as the page works in its own
+// time: 30 seconds, then the test has failed.
+func (b *Browser) Until(expression string) {
 	b.t.Helper()
-	b.run(`new Promise((done, fail) => {
+	b.Run(`new Promise((done, fail) => {
 		const start = Date.now();
 		const look = () => {
 			if (` + expression + `) done(true);
@@ -212,20 +233,20 @@ func (b *browser) until(expression string) {
 	})`)
 }
 
-// open goes to a page in a window of the given width and colour scheme.
-func (b *browser) open(url string, width, height int, scheme string) {
+// Open goes to a page in a window of the given width and colour scheme.
+func (b *Browser) Open(url string, width, height int, scheme string) {
 	b.t.Helper()
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
 	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 	b.call("Page.navigate", map[string]any{"url": "about:blank"}, nil) // a change of the fragment alone loads nothing
-	b.until(`location.href === 'about:blank'`)
+	b.Until(`location.href === 'about:blank'`)
 	b.call("Page.navigate", map[string]any{"url": url}, nil)
 	path, _, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "#")
-	b.until(`location.href.startsWith('http://` + path + `') && document.readyState === 'complete'`)
+	b.Until(`location.href.startsWith('http://` + path + `') && document.readyState === 'complete'`)
 }
 
-// screenshot saves what the window shows.
-func (b *browser) screenshot(file string) {
+// Screenshot saves what the window shows.
+func (b *Browser) Screenshot(file string) {
 	b.t.Helper()
 	var shot struct{ Data string }
 	b.call("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
