@@ -64,7 +64,7 @@ func Start(t *testing.T) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+	process := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", //nolint:gosec // the browser that whoever runs the tests named
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 		"--remote-debugging-pipe", "--user-data-dir="+t.TempDir())
 	process.ExtraFiles = []*os.File{readCommands, writeAnswers} // 3 and 4, as Chromium expects them
@@ -120,7 +120,7 @@ func (b *Browser) listen(from io.Reader) {
 			Entry   struct{ Level, Source, Text, URL string }
 			Request struct{ URL string }
 		}
-		if err := json.Unmarshal(m.Params, &event); err != nil {
+		if err := json.Unmarshal(m.Params, &event); err != nil { //nolint:musttag // the protocol's names differ in case only
 			b.complain(err.Error())
 		}
 		switch {
@@ -252,7 +252,7 @@ func (b *Browser) Screenshot(file string) {
 	b.call("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
 	png, err := base64.StdEncoding.DecodeString(shot.Data)
 	if err == nil {
-		err = os.WriteFile(file, png, 0o644)
+		err = os.WriteFile(file, png, 0o600)
 	}
 	if err != nil {
 		b.t.Fatal(err)

@@ -43,8 +43,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // "GET "+path and for "GET "+path+"/{asset}". It draws the OpenAPI document
 // that the same origin serves at document, such as "/openapi.json", and sends
 // what a reader tries out to that origin, too. Who may open the page is left
-// to the caller: an app serves its document in production only if PUBLIC_DOCS
-// says so, and the page is of no use without it.
+// to the caller; it is of no use without the document, which an app serves in
+// production only with ASHLAR_PUBLIC_DOCS.
 //
 // Browsers keep the assets for good, as their addresses change with them. A
 // client that does not take gzip gets them plain, at the cost of 2 MB of

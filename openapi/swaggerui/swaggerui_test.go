@@ -132,7 +132,7 @@ func TestOnlyWhatNeverChangesIsKept(t *testing.T) {
 		t.Errorf("the page: %s", got)
 	}
 	found := 0
-	for _, part := range strings.Split(page, `"`) {
+	for part := range strings.SplitSeq(page, `"`) {
 		if !strings.HasPrefix(part, "/api/ui/") {
 			continue
 		}
