@@ -64,7 +64,7 @@ func Start(t *testing.T) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", //nolint:gosec // the browser that whoever runs the tests named
+	process := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", //nolint:gosec,noctx // whoever runs the tests named it; the cleanup ends it, after the test's context
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 		"--remote-debugging-pipe", "--user-data-dir="+t.TempDir())
 	process.ExtraFiles = []*os.File{readCommands, writeAnswers} // 3 and 4, as Chromium expects them
