@@ -122,16 +122,7 @@ func (r *Reading) keepInteger(n *node, p unsafe.Pointer, num wholeNumber) {
 		r.violate(bad)
 		return
 	}
-	switch n.bits {
-	case 8:
-		*(*int8)(p) = int8(v)
-	case 16:
-		*(*int16)(p) = int16(v)
-	case 32:
-		*(*int32)(p) = int32(v)
-	default:
-		*(*int64)(p) = v
-	}
+	putWhole(p, n.bits, uint64(v))
 }
 
 func (r *Reading) keepNatural(n *node, p unsafe.Pointer, num wholeNumber) {
@@ -153,7 +144,13 @@ func (r *Reading) keepNatural(n *node, p unsafe.Pointer, num wholeNumber) {
 		r.violate(bad)
 		return
 	}
-	switch n.bits {
+	putWhole(p, n.bits, v)
+}
+
+// putWhole stores the low bits of v: an int of a width lies in memory as the
+// uint of that width does.
+func putWhole(p unsafe.Pointer, bits int, v uint64) {
+	switch bits {
 	case 8:
 		*(*uint8)(p) = uint8(v)
 	case 16:
