@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/serve"
 )
 
 // Config is what every app reads from its environment. Embed it in the app's
@@ -33,6 +34,8 @@ type Config struct {
 	AuditKeep    time.Duration  `env:"ASHLAR_AUDIT_KEEP" default:"9600h" doc:"how long security events are kept, at least 24h"`
 	Hosts        []string       `env:"ASHLAR_HOSTS" doc:"host names that are answered; all if empty"`
 	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`
+	Origins      []string       `env:"ASHLAR_CORS_ORIGINS" doc:"origins whose pages may call the operations, as https://app.example.com; none if empty"`
+	Cookies      bool           `env:"ASHLAR_CORS_CREDENTIALS" default:"false" doc:"let the pages of ASHLAR_CORS_ORIGINS send cookies; tokens in headers do not need it"`
 	LogLevel     slog.Level     `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
 	LogFormat    LogFormat      `env:"ASHLAR_LOG_FORMAT" default:"auto" doc:"json, text, or auto: text for a developer's terminal and json elsewhere"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
@@ -99,6 +102,11 @@ func (c Config) Validate() error {
 		_, err := auth.ParseKeys(c.SigningKeys.Reveal())
 		refuse(err != nil, "ASHLAR_SIGNING_KEYS: %w", err)
 	}
+	for _, origin := range c.Origins {
+		err := serve.CheckOrigin(origin)
+		refuse(err != nil, "ASHLAR_CORS_ORIGINS: %w", err)
+	}
+	refuse(c.Cookies && len(c.Origins) == 0, "ASHLAR_CORS_CREDENTIALS: is for the pages of ASHLAR_CORS_ORIGINS, and there are none")
 	_, err := c.databasePath()
 	refuse(err != nil, "DATABASE_URL: %w", err)
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,

@@ -51,12 +51,11 @@ func (a *App) Handler() (http.Handler, error) {
 			errs = append(errs, fmt.Errorf("handler %s: %w", raw.pattern, err))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	observer, err := a.observer(mux)
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	return serve.Observe(mux, serve.Observer{
-		Log: a.Log, TrustedProxies: a.cfg.Proxies, Hosts: a.cfg.Hosts, HSTS: a.cfg.Production(),
-	}), nil
+	return serve.Observe(mux, observer), nil
 }
 
 // document is the API document of everything that is mounted.

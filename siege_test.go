@@ -59,13 +59,18 @@ type target struct {
 }
 
 // besiege serves an app with one role, clerk, and its token. The server's
-// patience can be shortened.
-func besiege(t *testing.T, cfg serve.Config) *target {
+// patience can be shortened, and pairs of names and values set more of the
+// app's environment.
+func besiege(t *testing.T, cfg serve.Config, env ...string) *target {
 	t.Helper()
 	x := &target{key: auth.GenerateKey(), log: &logBuffer{}}
-	settings, err := config.Load[ashlar.Config](config.Map(map[string]string{
+	variables := map[string]string{
 		"DATABASE_URL": "sqlite:" + t.TempDir() + "/app.db", "ASHLAR_SIGNING_KEYS": x.key.Secret().Reveal(),
-	}))
+	}
+	for i := 0; i < len(env); i += 2 {
+		variables[env[i]] = env[i+1]
+	}
+	settings, err := config.Load[ashlar.Config](config.Map(variables))
 	if err != nil {
 		t.Fatal(err)
 	}

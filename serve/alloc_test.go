@@ -43,3 +43,26 @@ func TestObserveAllocates(t *testing.T) {
 		t.Errorf("observing a request allocates %v times, more than 4", n)
 	}
 }
+
+// TestCORSAllocatesNothing holds P12.9's price: all values are built once.
+func TestCORSAllocatesNothing(t *testing.T) {
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	cors, err := serve.NewCORS(serve.CORSConfig{Origins: []string{page}, Credentials: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost := func(o serve.Observer, origin string) float64 {
+		h := serve.Observe(nothing, o)
+		r, w := httptest.NewRequest("GET", "/payments/pay_1", nil), bare{http.Header{}}
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		return testing.AllocsPerRun(200, func() { h.ServeHTTP(w, r) })
+	}
+	without := cost(serve.Observer{}, page)
+	for _, origin := range []string{"", page, "https://evil.test"} {
+		if n := cost(serve.Observer{CORS: cors}, origin); n != without {
+			t.Errorf("origin %q: %v allocations, %v without CORS", origin, n, without)
+		}
+	}
+}

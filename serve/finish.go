@@ -72,7 +72,7 @@ func (o *observer) survive(x *response, r *http.Request, cause any) (abort bool)
 	if x.scope.Status != 0 {
 		return true
 	}
-	o.undress(x)
+	o.undress(x, r)
 	refuse(x, fault.ErrInternal)
 	return false
 }

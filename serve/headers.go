@@ -28,20 +28,23 @@ func shared(name, value string) header { return header{name, []string{value}[:1:
 
 // dress sets the headers that every response has, before the handler runs, so
 // that it may replace them.
-func (o *observer) dress(x *response) {
+func (o *observer) dress(x *response, r *http.Request) {
 	h := x.Header()
 	for i := range o.headers {
 		h[o.headers[i].name] = o.headers[i].value
 	}
 	x.id[0] = x.scope.RequestID
 	h["X-Request-Id"] = x.id[:1:1]
+	if o.cors != nil {
+		o.cors.dress(h, r)
+	}
 }
 
 // undress drops what a handler had set before it failed: a length or an ETag
 // of the answer that is not coming.
-func (o *observer) undress(x *response) {
+func (o *observer) undress(x *response, r *http.Request) {
 	clear(x.Header())
-	o.dress(x)
+	o.dress(x, r)
 }
 
 // closing is the shared value of Connection in a response that ends its

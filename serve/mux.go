@@ -101,6 +101,16 @@ func (m *Mux) deny(g *gate, r *http.Request) {
 	g.WriteHeader(http.StatusMethodNotAllowed)
 }
 
+// Methods returns the methods that are answered at the request's path,
+// whatever its own is, in alphabetical order; none if nothing is there. It is
+// what the Allow header of a 405 says, for [CORSConfig].
+func (m *Mux) Methods(r *http.Request) []string {
+	if len(r.RequestURI) > maxTarget || checkPath(r.URL) != nil {
+		return nil
+	}
+	return m.answered([]string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}, r)
+}
+
 // route marks what was registered: it lets a request out through the gate.
 type route struct{ next http.Handler }
 
@@ -146,12 +156,16 @@ func (m *Mux) answer(g *gate, r *http.Request) {
 // allowed keeps the methods that are really answered at the path: ServeMux
 // also lists those that it would only redirect.
 func (m *Mux) allowed(list string, r *http.Request) string {
-	methods := strings.Split(list, ", ")
+	return strings.Join(m.answered(strings.Split(list, ", "), r), ", ")
+}
+
+// answered keeps those of the methods that a registered handler answers.
+func (m *Mux) answered(methods []string, r *http.Request) []string {
 	probe := *r
-	return strings.Join(slices.DeleteFunc(methods, func(method string) bool {
+	return slices.DeleteFunc(methods, func(method string) bool {
 		probe.Method = method
 		h, _ := m.routes.Handler(&probe)
 		_, hit := h.(route)
 		return !hit
-	}), ", ")
+	})
 }

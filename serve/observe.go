@@ -37,6 +37,9 @@ type Observer struct {
 	// taken back before it expires.
 	HSTS bool
 
+	// CORS lets pages of other origins in. Nil lets none, and costs nothing.
+	CORS *CORS
+
 	// Done, if set, is told of each request after it was answered, on the
 	// request's goroutine: the place for metrics. It must not keep the
 	// Exchange's context beyond the call.
@@ -64,7 +67,8 @@ type Exchange struct {
 //     answers X-Request-Id: the caller's own if that is 8 to 64 characters of
 //     [A-Za-z0-9._-], else the trace id;
 //   - sets the security headers nosniff, a closed Content-Security-Policy,
-//     no-referrer and no-store, which a handler may replace with Set;
+//     no-referrer and no-store, which a handler may replace with Set, and the
+//     headers of CORS; answers preflights itself;
 //   - turns a panic into a 500 problem on a connection that lives on, or, when
 //     the response had begun, aborts the connection so that nobody takes half
 //     an answer for a whole one; http.ErrAbortHandler keeps its meaning;
@@ -80,6 +84,7 @@ func Observe(next http.Handler, o Observer) http.Handler {
 		trusted: o.TrustedProxies,
 		hosts:   hostSet(o.Hosts),
 		headers: securityHeaders(o.HSTS),
+		cors:    o.CORS,
 		done:    o.Done,
 	}
 	if o.Log != nil {
@@ -94,6 +99,7 @@ type observer struct {
 	trusted []netip.Prefix
 	hosts   map[string]bool
 	headers []header
+	cors    *CORS // nil for none
 	done    func(context.Context, Exchange)
 }
 
@@ -105,11 +111,14 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
 		Agent:   r.UserAgent(),
 	}
-	o.dress(x)
+	o.dress(x, r)
 	defer o.finish(x, r)
 
 	if len(o.hosts) > 0 && !o.hosts[hostName(r.Host)] {
 		refuse(x, fault.ErrMisdirected.Because("This service does not answer for the host that was asked."))
+		return
+	}
+	if o.cors != nil && o.cors.preflight(x, r) {
 		return
 	}
 	o.next.ServeHTTP(x, r)
