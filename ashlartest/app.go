@@ -3,6 +3,7 @@ package ashlartest
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -22,7 +23,7 @@ type App struct {
 
 	t       testing.TB
 	log     *capture
-	handler func() http.Handler
+	handler func() (http.Handler, error)
 	key     ed25519.PrivateKey // signs the app's access tokens
 }
 
@@ -57,28 +58,35 @@ func Open(t testing.TB, env ...string) *App {
 	})
 	a := &App{App: app, t: t, log: &capture{}, key: key}
 	app.Log = logs.New(a.log, logs.Options{Level: slog.LevelDebug})
-	a.handler = sync.OnceValue(a.derive)
+	a.handler = sync.OnceValues(a.derive)
 	return a
 }
 
-func (a *App) derive() http.Handler {
+func (a *App) derive() (http.Handler, error) {
 	h, err := a.App.Handler()
 	if err != nil {
-		a.t.Fatalf("the app's declarations are mistaken:\n%v", err)
+		return nil, fmt.Errorf("the app's declarations are mistaken:\n%w", err)
 	}
-	if err := a.App.Migrate(a.t.Context()); err != nil {
+	return h, a.App.Migrate(a.t.Context())
+}
+
+// Handler returns the app's public handler, for a test that needs a request
+// of its own making.
+func (a *App) Handler() http.Handler {
+	a.t.Helper()
+	h, err := a.handler()
+	if err != nil {
 		a.t.Fatal(err)
 	}
 	return h
 }
 
-// Handler returns the app's public handler, for a test that needs a request
-// of its own making.
-func (a *App) Handler() http.Handler { return a.handler() }
-
 // Migrate brings the database up to date, for a test that uses it before its
 // first call.
-func (a *App) Migrate() { a.handler() }
+func (a *App) Migrate() {
+	a.t.Helper()
+	a.Handler()
+}
 
 // Log returns the lines that the app has logged so far.
 func (a *App) Log() string { return a.log.String() }
@@ -86,13 +94,13 @@ func (a *App) Log() string { return a.log.String() }
 // As returns a client for a principal of an account with just these
 // permissions. Its ID is the account's.
 func (a *App) As(account string, permissions ...access.Permission) *Client {
-	a.handler()
+	a.Handler()
 	return &Client{app: a, who: a.Policy.Holder(account, account, permissions...)}
 }
 
 // AsRole returns a client for a principal with the permissions of a role.
 func (a *App) AsRole(id, account, role string) *Client {
-	a.handler()
+	a.Handler()
 	return &Client{app: a, who: a.Policy.Principal(id, account, role)}
 }
 

@@ -70,7 +70,7 @@ const attackPassword = "correct horse battery staple"
 
 // Run attacks the app. Its roles must be granted and its modules mounted.
 func (a Attack) Run(t *testing.T, app *App) {
-	app.handler()
+	app.Handler()
 	if !slices.ContainsFunc(app.Operations(), func(o op.Operation) bool { return o.Spec().Access != op.ByEveryone }) {
 		t.Fatal("the app has no operation that is not public: there is nothing to attack")
 	}
