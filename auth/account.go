@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -19,36 +18,37 @@ type Account struct {
 	Tenant       string     `json:"tenant,omitzero"` // access.Principal's Account; empty for the operator's own staff
 	CreatedAt    time.Time  `json:"created_at"`
 	DisabledAt   *time.Time `json:"disabled_at,omitzero"` // nil while the account may sign in
-}
-
-// Store keeps accounts. [NewMemory] is one; an application keeps them in its
-// database. Emails are given normalised.
-type Store interface {
-	// ByEmail returns the account with this address, or ErrNoAccount.
-	ByEmail(ctx context.Context, email string) (Account, error)
-	// ByID returns the account with this id, or ErrNoAccount.
-	ByID(ctx context.Context, id string) (Account, error)
-	// List returns up to limit accounts with an id after this one, by id, which
-	// is the order of creation. An empty after starts at the first.
-	List(ctx context.Context, after string, limit int) ([]Account, error)
-	// Insert keeps a new account, or returns ErrEmailTaken.
-	Insert(ctx context.Context, a Account) error
-	// SetPasswordHash replaces old by hash. If the account has another hash
-	// than old by now, or is gone, it changes nothing and returns nil: whoever
-	// was quicker meant it.
-	SetPasswordHash(ctx context.Context, id, old, hash string) error
+	// Epoch counts the changes after which nothing that was given out before
+	// holds: of the password, and to disabled. Tokens and sessions name theirs.
+	Epoch int64 `json:"-" db:"epoch"`
 }
 
 // Credentials are what a person signs in with.
 type Credentials struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
+	// Code is for accounts with a second factor: what the authenticator shows,
+	// or a recovery code.
+	Code string `json:"code,omitzero"`
 }
 
 // Rules says what can be credentials at all.
 func (in *Credentials) Rules(r *rule.Set) {
 	rule.Text(r, &in.Email).Len(3, maxEmail).Format(rule.Email)
 	rule.Text(r, &in.Password).Len(1, MaxPassword).Secret()
+	rule.Text(r, &in.Code).Len(1, 64).Secret()
+}
+
+// PasswordChange is what someone signed in changes the password with.
+type PasswordChange struct {
+	Current string `json:"current"`
+	New     string `json:"new"`
+}
+
+// Rules says what can be a change of password at all.
+func (in *PasswordChange) Rules(r *rule.Set) {
+	rule.Text(r, &in.Current).Len(1, MaxPassword).Secret()
+	rule.Text(r, &in.New).Len(MinPassword, MaxPassword).Secret()
 }
 
 // NewAccount is an account to be made.
@@ -68,11 +68,12 @@ func (in *NewAccount) Rules(r *rule.Set) {
 	rule.Text(r, &in.Tenant).Len(0, 64)
 }
 
-// Session is the answer to a successful sign-in (RFC 6749, section 5.1).
-type Session struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"` // Bearer
-	ExpiresIn   int64  `json:"expires_in"` // seconds
+// Grant is the answer to a successful sign-in (RFC 6749, section 5.1).
+type Grant struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"` // Bearer
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token"`
 }
 
 const maxEmail = 254 // RFC 5321, section 4.5.3.1.3
