@@ -89,20 +89,26 @@ func (a *Accounts) ByCookie(r *http.Request) (c Claims, present bool, err error)
 		return Claims{}, present, err
 	}
 	hash, now := secret.hash(), a.clock()
-	if c, ok := a.cookies.get(hash, now); ok && a.tokens.judge(&c) == nil {
+	if c, ok := a.cookies.get(hash, now); ok && a.judge(&c) == nil {
 		return c, true, nil
 	}
 	c, err = a.lookUpCookie(r.Context(), hash, now)
 	if err != nil {
 		return Claims{}, true, err
 	}
-	// After the session was kept back, so that a revocation that came while it
-	// was looked up is not missed.
 	a.cookies.put(hash, c, now.Add(cookieFor))
-	if err := a.tokens.judge(&c); err != nil {
+	if err := a.judge(&c); err != nil {
 		return Claims{}, true, ErrToken.Wrap(err)
 	}
 	return c, true, nil
+}
+
+// judge is what [Tokens.Verify] asks about a token that it remembers.
+func (a *Accounts) judge(c *Claims) error {
+	if a.tokens.revocations == nil {
+		return nil
+	}
+	return a.tokens.revocations.Judge(c)
 }
 
 func (a *Accounts) lookUpCookie(ctx context.Context, hash string, now time.Time) (Claims, error) {

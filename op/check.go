@@ -95,6 +95,9 @@ func (s *Spec) finish() Operation {
 	if s.Returns == Nothing && s.Status != http.StatusNoContent {
 		s.mistake("answers %d without a body; give it an answer type", s.Status)
 	}
+	if s.SetsCookies && s.Cached {
+		s.mistake("Cache would keep an answer that sets a cookie")
+	}
 	s.checkIdempotent()
 	return Operation{s}
 }
@@ -105,6 +108,9 @@ func (s *Spec) checkIdempotent() {
 	}
 	if s.Returns == FileBytes {
 		s.mistake("Idempotent cannot keep a File for a retry; answer with JSON")
+	}
+	if s.SetsCookies {
+		s.mistake("Idempotent cannot keep cookies for a retry; they are secrets")
 	}
 	if s.Access == ByEveryone {
 		s.mistake("Idempotent needs to know who asks, or one caller's key gets another's answer; it cannot be Public")

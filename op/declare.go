@@ -126,6 +126,10 @@ func (s *Spec) describeOut(t reflect.Type) {
 	}
 	s.Out = out
 	s.Tagged = reflect.PointerTo(t).Implements(reflect.TypeFor[Tagged]())
+	s.SetsCookies = reflect.PointerTo(t).Implements(reflect.TypeFor[CookieSetter]())
+	if s.SetsCookies && t.Kind() == reflect.Struct && t.NumField() == 0 {
+		s.Returns, s.Status = Nothing, http.StatusNoContent
+	}
 }
 
 type call[In, Out any] struct {

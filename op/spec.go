@@ -79,6 +79,8 @@ type Spec struct {
 	Returns Returns
 	// Tagged says that Out, or a pointer to it, has an ETag() string method.
 	Tagged bool
+	// SetsCookies says that Out, or a pointer to it, is a [CookieSetter].
+	SetsCookies bool
 
 	Access      Access
 	Permissions []access.Permission

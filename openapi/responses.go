@@ -53,6 +53,7 @@ func successHeaders(s *op.Spec) object {
 	}
 	add(s.Returns == op.JSON && (s.Tagged || s.Cached), "ETag", "Names this version of the answer.")
 	add(s.Location != "", "Location", "The path under which the thing can be read.")
+	add(s.SetsCookies, "Set-Cookie", "The cookies of the answer.")
 	add(s.Cached, "Cache-Control", "How long the caller may keep the answer.")
 	add(s.Idempotent > 0, "Idempotency-Replayed", "Is true if an earlier request with the same key had this answer.")
 	add(!s.Deprecated.IsZero(), "Deprecation", "When the operation was deprecated (RFC 9745).")

@@ -134,6 +134,11 @@ func (h *handler) respond(w http.ResponseWriter, r *http.Request, out any) error
 	if h.spec.Kind == op.IsQuery && a.ETag != "" && noneMatch(r, a.ETag) {
 		a = Answer{Status: http.StatusNotModified, ETag: a.ETag}
 	}
+	if h.spec.SetsCookies {
+		for _, c := range out.(op.CookieSetter).Cookies() {
+			http.SetCookie(w, c)
+		}
+	}
 	err = h.send(w, a)
 	if cap(a.Body) > cap(*buf) && cap(a.Body) <= maxPooled {
 		*buf = a.Body[:0]
