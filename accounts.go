@@ -4,28 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
 )
 
 // SignIn is the module by which people sign in: POST /v1/auth/login exchanges
-// an address and a password of [App.Accounts] for an access token.
+// an address and a password of [App.Accounts] for an access token and a refresh
+// token; others refresh it, list and end sessions, and change the password.
 func SignIn(a *App) Module {
-	return Module{
-		Name: "auth",
-		Operations: []op.Operation{
-			op.Command("auth.login", "POST /v1/auth/login", a.Accounts.SignIn,
-				op.Public(), op.Fails(auth.ErrSignIn, auth.ErrBusy)),
-		},
-		Docs: op.Docs{
-			authPackage + "Accounts.SignIn":     "SignIn exchanges an address and a password for an access token.\n\nAn unknown address, a wrong password and a disabled account are answered alike.",
-			authPackage + "Session.AccessToken": "Send it as Authorization: Bearer.",
-			authPackage + "Session.ExpiresIn":   "Life of the access token in seconds.",
-		},
+	operations := []op.Operation{
+		op.Command("auth.login", "POST /v1/auth/login", a.Accounts.SignIn,
+			op.Public(), op.Fails(signInFaults()...)),
 	}
+	operations = append(operations, a.sessionOperations()...)
+	return Module{Name: "auth", Operations: operations, Docs: signInDocs()}
+}
+
+func signInFaults() []fault.Coded {
+	return []fault.Coded{auth.ErrSignIn, auth.ErrSecondFactorRequired, auth.ErrSecondFactor, auth.ErrThrottled, auth.ErrBusy}
+}
+
+func signInDocs() op.Docs {
+	docs := op.Docs{
+		authPackage + "Accounts.SignIn":    "SignIn exchanges an address and a password for an access token and a refresh token.\n\nAn unknown address, a wrong password and a disabled account are answered alike.",
+		authPackage + "Grant.AccessToken":  "Send it as Authorization: Bearer.",
+		authPackage + "Grant.ExpiresIn":    "Life of the access token in seconds.",
+		authPackage + "Grant.RefreshToken": "Exchange it for the next pair of tokens. It is good once.",
+		authPackage + "Credentials.Code":   "For accounts with a second factor: what the authenticator shows, or a recovery code.",
+	}
+	maps.Copy(docs, sessionDocs())
+	return docs
 }
 
 // authPackage is where the doc comments of sign-in stand; a mechanism cannot
@@ -52,7 +65,9 @@ func (a *App) openAccounts(throwaway bool) error {
 		return err
 	}
 	a.Accounts = auth.NewAccounts(auth.AccountsConfig{
-		Store: accountTable{a.DB}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
+		Store: accountTable{a}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
+		SessionIdle: a.cfg.SessionIdle, SessionLife: a.cfg.SessionLife,
+		Audit: auditLog{a.DB}, Log: a.Log,
 	})
 	return nil
 }
@@ -76,9 +91,9 @@ func (a *App) signingKeys(throwaway bool) (*auth.Keys, error) {
 }
 
 // accountTable keeps accounts in the app's database.
-type accountTable struct{ db *db.DB }
+type accountTable struct{ app *App }
 
-const accountColumns = `id, email, password_hash, role, tenant, created_at, disabled_at`
+const accountColumns = `id, email, password_hash, role, tenant, created_at, disabled_at, epoch`
 
 func (t accountTable) ByEmail(ctx context.Context, email string) (auth.Account, error) {
 	return t.one(ctx, `SELECT `+accountColumns+` FROM ashlar_accounts WHERE email = $1`, email)
@@ -89,7 +104,7 @@ func (t accountTable) ByID(ctx context.Context, id string) (auth.Account, error)
 }
 
 func (t accountTable) one(ctx context.Context, sql string, key string) (auth.Account, error) {
-	account, err := db.One[auth.Account](ctx, t.db, sql, key)
+	account, err := db.One[auth.Account](ctx, t.app.DB, sql, key)
 	if errors.Is(err, db.ErrNoRows) {
 		return auth.Account{}, auth.ErrNoAccount
 	}
@@ -97,14 +112,14 @@ func (t accountTable) one(ctx context.Context, sql string, key string) (auth.Acc
 }
 
 func (t accountTable) List(ctx context.Context, after string, limit int) ([]auth.Account, error) {
-	return db.All[auth.Account](ctx, t.db,
+	return db.All[auth.Account](ctx, t.app.DB,
 		`SELECT `+accountColumns+` FROM ashlar_accounts WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
 
 func (t accountTable) Insert(ctx context.Context, a auth.Account) error {
-	_, err := db.Exec(ctx, t.db,
-		`INSERT INTO ashlar_accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		a.ID, a.Email, a.PasswordHash, a.Role, a.Tenant, a.CreatedAt, a.DisabledAt)
+	_, err := db.Exec(ctx, t.app.DB,
+		`INSERT INTO ashlar_accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		a.ID, a.Email, a.PasswordHash, a.Role, a.Tenant, a.CreatedAt, a.DisabledAt, a.Epoch)
 	if db.IsUnique(err, "email") {
 		return auth.ErrEmailTaken.Wrap(err)
 	}
@@ -112,7 +127,7 @@ func (t accountTable) Insert(ctx context.Context, a auth.Account) error {
 }
 
 func (t accountTable) SetPasswordHash(ctx context.Context, id, old, hash string) error {
-	_, err := db.Exec(ctx, t.db,
+	_, err := db.Exec(ctx, t.app.DB,
 		`UPDATE ashlar_accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, id, old, hash)
 	return err
 }

@@ -29,8 +29,8 @@ func office(t *testing.T) *ashlartest.App {
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	app := office(t)
-	signIn := func(email, password string) ashlartest.Result[auth.Session] {
-		return ashlartest.Call[auth.Session](app.Anonymous(), "auth.login", auth.Credentials{Email: email, Password: password})
+	signIn := func(email, password string) ashlartest.Result[auth.Grant] {
+		return ashlartest.Call[auth.Grant](app.Anonymous(), "auth.login", auth.Credentials{Email: email, Password: password})
 	}
 	session := signIn("ann@b.test", "square-and-true").OK()
 	if session.TokenType != "Bearer" || session.ExpiresIn != 900 {
@@ -57,7 +57,7 @@ func TestSignInIsBounded(t *testing.T) {
 	var crowd sync.WaitGroup
 	for range 200 {
 		crowd.Go(func() {
-			r := ashlartest.Call[auth.Session](app.Anonymous(), "auth.login", auth.Credentials{Email: "ann@b.test", Password: "square-and-false"})
+			r := ashlartest.Call[auth.Grant](app.Anonymous(), "auth.login", auth.Credentials{Email: "ann@b.test", Password: "square-and-false"})
 			switch r.Status() {
 			case http.StatusServiceUnavailable:
 				r.Fails(auth.ErrBusy)

@@ -31,6 +31,9 @@ type Config struct {
 	SigningKeys  config.Secret  `env:"ASHLAR_SIGNING_KEYS" doc:"keys that sign access tokens, the first signs and all verify; required in production"`
 	Issuer       string         `env:"ASHLAR_ISSUER" default:"ashlar" doc:"issuer and audience of access tokens"`
 	TokenTTL     time.Duration  `env:"ASHLAR_TOKEN_TTL" default:"15m" doc:"life of an access token, at most 1h"`
+	SessionIdle  time.Duration  `env:"ASHLAR_SESSION_IDLE" default:"336h" doc:"how long a session may go unused before its owner must sign in again"`
+	SessionLife  time.Duration  `env:"ASHLAR_SESSION_LIFE" default:"2160h" doc:"how long a session may last however much it is used"`
+	Cookies      Switch         `env:"ASHLAR_COOKIES" default:"off" doc:"on lets browsers sign in by session cookie at /v1/auth/session"`
 	AuditKeep    time.Duration  `env:"ASHLAR_AUDIT_KEEP" default:"9600h" doc:"how long security events are kept, at least 24h"`
 	Hosts        []string       `env:"ASHLAR_HOSTS" doc:"host names that are answered; all if empty"`
 	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`
@@ -67,6 +70,14 @@ type LogFormat string
 
 // Values lists the formats, for messages.
 func (LogFormat) Values() []string { return []string{"auto", "json", "text"} }
+
+// Switch turns an option of the framework on.
+type Switch string
+
+const switchOn Switch = "on"
+
+// Values lists the positions, for messages.
+func (Switch) Values() []string { return []string{"off", "on"} }
 
 // Production reports whether the app runs in production.
 func (c Config) Production() bool { return c.Env == Production }
@@ -112,6 +123,9 @@ func (c Config) Validate() error {
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
 		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
 	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")
+	refuse(c.SessionIdle < c.TokenTTL,
+		"ASHLAR_SESSION_IDLE: must be at least ASHLAR_TOKEN_TTL, or a session ends before its first refresh")
+	refuse(c.SessionLife < c.SessionIdle, "ASHLAR_SESSION_LIFE: must be at least ASHLAR_SESSION_IDLE")
 	return errors.Join(errs...)
 }
 

@@ -41,6 +41,9 @@ func (a *App) Handler() (http.Handler, error) {
 			errs = append(errs, err)
 			continue
 		}
+		if s.SetsCookies && s.Kind == op.IsCommand {
+			h = sameOrigin(s.Name, h)
+		}
 		if err := mux.Handle(s.Pattern(), h); err != nil {
 			errs = append(errs, o.Mistakef("%w", err))
 		}
@@ -112,13 +115,18 @@ func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 		return access.Principal{}, err
 	}
 	if !present {
-		return access.Principal{}, fault.ErrUnauthenticated
+		return a.byCookie(r)
 	}
 	claims, err := a.tokens.Verify(r.Context(), token)
 	if err != nil {
 		return access.Principal{}, err
 	}
+	return a.holder(claims), nil
+}
+
+// holder is whom an access token or a session stands for.
+func (a *App) holder(claims auth.Claims) access.Principal {
 	who := a.Policy.Principal(claims.Subject, claims.Account, claims.Role)
 	who.Credential = claims.Session
-	return who, nil
+	return who
 }

@@ -135,6 +135,7 @@ func (a *App) startTasks(ctx context.Context) (wait func(time.Duration) error) {
 		{"ashlar.idempotency.sweep", a.keys.sweep},
 		{"ashlar.revocations.follow", a.followRevocations},
 		{"ashlar.revocations.sweep", a.sweepRevocations},
+		{"ashlar.sessions.sweep", a.sweepSessions},
 		{"ashlar.audit.sweep", auditLog{a.DB}.sweep(a.cfg.AuditKeep)},
 	}
 	for _, m := range a.modules {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -20,49 +21,51 @@ func (a *App) sessionOperations() []op.Operation {
 		op.Command("auth.refresh", "POST /v1/auth/refresh", a.Accounts.Refresh,
 			op.Public(), op.Fails(auth.ErrRefresh)),
 		op.Command("auth.logout", "POST /v1/auth/logout", s.logout,
-			op.Authenticated(), op.Fails(auth.ErrNotByKey)),
+			op.Authenticated()),
 		op.Query("auth.sessions.list", "GET /v1/auth/sessions", s.list,
-			op.Authenticated(), op.Fails(auth.ErrNotByKey)),
+			op.Authenticated()),
 		op.Command("auth.sessions.end", "DELETE /v1/auth/sessions/{id}", s.end,
-			op.Authenticated(), op.Fails(auth.ErrNoSession, auth.ErrNotByKey)),
+			op.Authenticated(), op.Fails(auth.ErrNoSession)),
 		op.Command("auth.sessions.end_others", "DELETE /v1/auth/sessions", s.endOthers,
-			op.Authenticated(), op.Fails(auth.ErrNotByKey)),
+			op.Authenticated()),
 		op.Command("auth.password", "POST /v1/auth/password", s.password,
-			op.Authenticated(), op.Fails(auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount, auth.ErrNotByKey)),
+			op.Authenticated(), op.Fails(auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
 	}
-	if a.cfg.Cookies == "on" {
+	if a.cfg.Cookies == switchOn {
 		list = append(list,
 			op.Command("auth.session.start", "POST /v1/auth/session", a.Accounts.SignInCookie,
-				op.Public(), op.Fails(signInFaults...), op.Fails(errCrossOrigin)),
+				op.Public(), op.Fails(signInFaults()...), op.Fails(fault.ErrDenied)),
 			op.Command("auth.session.end", "DELETE /v1/auth/session", a.Accounts.SignOutCookie,
-				op.Authenticated(), op.Fails(auth.ErrNotByKey)),
+				op.Authenticated()),
 		)
 	}
 	return list
 }
 
 // sessionDocs are the doc comments of these operations as callers read them.
-var sessionDocs = op.Docs{
-	authPackage + "Accounts.Refresh":       "Refresh exchanges a refresh token for a new one and a new access token.\n\nA refresh token is good once. If one comes again its whole session ends, because somebody has copied it. A client whose answer was lost may repeat the request within ten seconds with the same retry_key.",
-	authPackage + "Refresh.RefreshToken":   "The newest refresh token of the session.",
-	authPackage + "Refresh.RetryKey":       "Random text of the client's making. A repeated request with the same one gets the same refresh token.",
-	authPackage + "LogoutInput":            "LogoutInput names the session to end by its refresh token.",
-	authPackage + "PasswordChange.Current": "The password until now.",
-	authPackage + "PasswordChange.New":     "The password from now on.",
-	authPackage + "SignedIn":               "SignedIn is an open session.",
-	authPackage + "SignedIn.CreatedAt":     "When the sign-in was.",
-	authPackage + "SignedIn.UsedAt":        "When the session was last refreshed; for a cookie, last used.",
-	authPackage + "SignedIn.Address":       "IP address that it was last refreshed from.",
-	authPackage + "SignedIn.Agent":         "User-Agent that it was last refreshed by.",
-	authPackage + "SignedIn.Current":       "Whether it is the session that asks.",
-	authPackage + "Accounts.SignInCookie":  "SignInCookie exchanges an address and a password for a session cookie.\n\nFor browsers: the cookie is out of reach for scripts. Requests from other origins are refused.",
-	authPackage + "Accounts.SignOutCookie": "SignOutCookie ends the session that asks and clears its cookie.",
-	authPackage + "CookieSession.ExpiresIn": "Life of the cookie in seconds.",
-	rootPackage + "sessions.logout":        "logout ends the session of a refresh token, with its access tokens.\n\nA token that is unknown, or of somebody else, ends nothing and is answered alike.",
-	rootPackage + "sessions.list":          "list shows the caller's open sessions, newest first.",
-	rootPackage + "sessions.end":           "end ends one of the caller's sessions, with its tokens.",
-	rootPackage + "sessions.endOthers":     "endOthers ends all of the caller's sessions but the one that asks.",
-	rootPackage + "sessions.password":      "password changes the caller's password and ends all other sessions.\n\nAccess tokens from before are refused from then on; refresh to get a new one.",
+func sessionDocs() op.Docs {
+	return op.Docs{
+		authPackage + "Accounts.Refresh":        "Refresh exchanges a refresh token for a new one and a new access token.\n\nA refresh token is good once. If one comes again its whole session ends, because somebody has copied it. A client whose answer was lost may repeat the request within ten seconds with the same retry_key.",
+		authPackage + "Refresh.RefreshToken":    "The newest refresh token of the session.",
+		authPackage + "Refresh.RetryKey":        "Random text of the client's making. A repeated request with the same one gets the same refresh token.",
+		authPackage + "LogoutInput":             "LogoutInput names the session to end by its refresh token.",
+		authPackage + "PasswordChange.Current":  "The password until now.",
+		authPackage + "PasswordChange.New":      "The password from now on.",
+		authPackage + "SignedIn":                "SignedIn is an open session.",
+		authPackage + "SignedIn.CreatedAt":      "When the sign-in was.",
+		authPackage + "SignedIn.UsedAt":         "When the session was last refreshed; for a cookie, last used.",
+		authPackage + "SignedIn.Address":        "IP address that it was last refreshed from.",
+		authPackage + "SignedIn.Agent":          "User-Agent that it was last refreshed by.",
+		authPackage + "SignedIn.Current":        "Whether it is the session that asks.",
+		authPackage + "Accounts.SignInCookie":   "SignInCookie exchanges an address and a password for a session cookie.\n\nFor browsers: the cookie is out of reach for scripts. Requests from other origins are refused.",
+		authPackage + "Accounts.SignOutCookie":  "SignOutCookie ends the session that asks and clears its cookie.",
+		authPackage + "CookieSession.ExpiresIn": "Life of the cookie in seconds.",
+		rootPackage + "sessions.logout":         "logout ends the session of a refresh token, with its access tokens.\n\nA token that is unknown, or of somebody else, ends nothing and is answered alike.",
+		rootPackage + "sessions.list":           "list shows the caller's open sessions, newest first.",
+		rootPackage + "sessions.end":            "end ends one of the caller's sessions, with its tokens.",
+		rootPackage + "sessions.endOthers":      "endOthers ends all of the caller's sessions but the one that asks.",
+		rootPackage + "sessions.password":       "password changes the caller's password and ends all other sessions.\n\nAccess tokens from before are refused from then on; refresh to get a new one.",
+	}
 }
 
 const rootPackage = "github.com/ashlar-go/ashlar."
@@ -225,7 +228,7 @@ func (t accountTx) Rotate(ctx context.Context, id string, r auth.Rotation) (bool
 
 func (t accountTx) EndSessions(ctx context.Context, account, only, but string, at time.Time) ([]string, error) {
 	return db.All[string](ctx, t.tx, `
-		UPDATE ashlar_sessions SET ended_at = $4
+		UPDATE ashlar_sessions SET ended_at = $4, sealed = ''
 		WHERE account = $1 AND ended_at IS NULL AND ($2 = '' OR id = $2) AND id <> $3
 		RETURNING id`, account, only, but, at)
 }

@@ -114,7 +114,7 @@ func signIn(t *testing.T, app *App, role, tenant string) *person {
 	return p
 }
 
-func grant(t *testing.T, app *App, email string) auth.Session {
+func grant(t *testing.T, app *App, email string) auth.Grant {
 	t.Helper()
 	// An address of its own: many sign-ins from one are an attack, but not this one.
 	ctx := access.WithOrigin(context.WithoutCancel(t.Context()), access.Origin{Address: "198.51.100." + fmt.Sprint(len(email)), Agent: "attack"})

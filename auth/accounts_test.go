@@ -108,7 +108,7 @@ func TestRefusedSignInsAreAlike(t *testing.T) {
 	} {
 		hashes, lookups := d.passwords.Hashes(), d.store.lookups
 		session, err := d.SignIn(t.Context(), in)
-		if session != (auth.Session{}) || !errors.Is(err, auth.ErrSignIn) {
+		if session != (auth.Grant{}) || !errors.Is(err, auth.ErrSignIn) {
 			t.Errorf("%s: %+v, %v", name, session, err)
 			continue
 		}

@@ -11,7 +11,7 @@
 //	accounts := auth.NewAccounts(auth.AccountsConfig{
 //		Store: auth.NewMemory(), Passwords: passwords, Tokens: tokens,
 //	})
-//	session, err := accounts.SignIn(ctx, auth.Credentials{Email: "a@b.test", Password: "…"})
+//	grant, err := accounts.SignIn(ctx, auth.Credentials{Email: "a@b.test", Password: "…"})
 //
 // What it refuses it refuses alike: an unknown address, a wrong password and a
 // disabled account get one answer after the same work, and every unusable token

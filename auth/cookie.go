@@ -68,7 +68,7 @@ func (a *Accounts) SignInCookie(ctx context.Context, in Credentials) (CookieSess
 }
 
 // SignOutCookie ends the session that asks, and clears its cookie. An API key
-// gets [ErrNotByKey].
+// gets [fault.ErrDenied].
 func (a *Accounts) SignOutCookie(ctx context.Context, _ struct{}) (CookieCleared, error) {
 	who, err := person(ctx)
 	if err != nil {

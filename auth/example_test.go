@@ -45,10 +45,10 @@ func Example() {
 	fmt.Println("created:", err)
 	_, err = accounts.SignIn(ctx, auth.Credentials{Email: "ann@example.test", Password: "a guess"})
 	fmt.Println("a guess:", fault.ProblemOf(err, "").Code)
-	session, err := accounts.SignIn(ctx, auth.Credentials{Email: "ann@example.test", Password: "square-and-true"})
-	fmt.Println("signed in:", session.TokenType, session.ExpiresIn, err)
+	grant, err := accounts.SignIn(ctx, auth.Credentials{Email: "ann@example.test", Password: "square-and-true"})
+	fmt.Println("signed in:", grant.TokenType, grant.ExpiresIn, err)
 
-	for _, token := range []string{session.AccessToken, "forged"} {
+	for _, token := range []string{grant.AccessToken, "forged"} {
 		r := httptest.NewRequest(http.MethodGet, "/me", nil)
 		r.Header.Set("Authorization", "Bearer "+token)
 		w := httptest.NewRecorder()

@@ -21,7 +21,7 @@ const (
 // its sessions but the one that asks. Access tokens from before are refused,
 // that of the session that goes on as well: its next one comes with a refresh.
 // A wrong current password is a violation, and counts as a failed sign-in; it
-// may also return [ErrThrottled], [ErrBusy], [ErrNotByKey], or the store's
+// may also return [ErrThrottled], [ErrBusy], [fault.ErrDenied], or the store's
 // error.
 func (a *Accounts) ChangePassword(ctx context.Context, in PasswordChange) error {
 	who, err := person(ctx)

@@ -49,14 +49,9 @@ type SignedIn struct {
 	Current   bool      `json:"current"`
 }
 
-// The faults of sessions.
-const (
-	// ErrNoSession answers for a session that is not there: one that never was,
-	// has ended, or is somebody else's.
-	ErrNoSession fault.NotFound = "session_not_found"
-	// ErrNotByKey answers an API key for what only a person may do.
-	ErrNotByKey fault.Denied = "session_required"
-)
+// ErrNoSession answers for a session that is not there: one that never was,
+// has ended, or is somebody else's.
+const ErrNoSession fault.NotFound = "session_not_found"
 
 // The events of sessions.
 const (
@@ -135,7 +130,7 @@ func (a *Accounts) dead(s Session, account Account, now time.Time) error {
 
 // Sessions returns up to limit open sessions of the principal of ctx, newest
 // first, with an id before this one; an empty before starts at the newest. An
-// API key gets [ErrNotByKey].
+// API key gets [fault.ErrDenied].
 func (a *Accounts) Sessions(ctx context.Context, before string, limit int) ([]SignedIn, error) {
 	who, err := person(ctx)
 	if err != nil {
@@ -158,7 +153,7 @@ func (a *Accounts) Sessions(ctx context.Context, before string, limit int) ([]Si
 func person(ctx context.Context) (access.Principal, error) {
 	who := access.From(ctx)
 	if strings.HasPrefix(who.Credential, "key_") {
-		return who, ErrNotByKey.Because("This needs someone who signed in, not an API key.")
+		return who, fault.ErrDenied.Because("This needs someone who signed in, not an API key.")
 	}
 	return who, nil
 }

@@ -82,13 +82,13 @@ func TestFaultsAreTheWholeContract(t *testing.T) {
 		want []string
 	}{
 		"a public query":     {op.Query("a", "GET /a", fn, op.Public()), append([]string{"not_acceptable"}, always...)},
-		"a signed-in query":  {op.Query("a", "GET /a", fn, op.Authenticated()), append([]string{"not_acceptable", "token_invalid", "unauthenticated"}, always...)},
+		"a signed-in query":  {op.Query("a", "GET /a", fn, op.Authenticated()), append([]string{"not_acceptable", "token_invalid", "unauthenticated", "permission_denied"}, always...)},
 		"a permitted query":  {op.Query("a", "GET /a", fn, op.Allow(read)), append([]string{"not_acceptable", "token_invalid", "unauthenticated", "permission_denied"}, always...)},
 		"a query of nothing": {op.Query("a", "GET /a", answer[struct{}, struct{}], op.Public()), always},
 		"a list":             {op.Query("a", "GET /a", answer[lists, note], op.Public()), append([]string{"not_acceptable", "cursor_invalid"}, always...)},
 		"a file":             {op.Query("a", "GET /a", answer[byID, op.File], op.Public()), always},
 		"a public command":   {op.Command("a", "POST /a", fn, op.Public()), command},
-		"keys":               {op.Command("a", "POST /a", fn, op.Authenticated(), op.Idempotent(time.Hour)), slices.Concat(command, keys, []string{"token_invalid", "unauthenticated"})},
+		"keys":               {op.Command("a", "POST /a", fn, op.Authenticated(), op.Idempotent(time.Hour)), slices.Concat(command, keys, []string{"token_invalid", "unauthenticated", "permission_denied"})},
 		"a match":            {op.Command("a", "POST /a", fn, op.Public(), op.IfMatch()), append([]string{"stale"}, command...)},
 		"a demanded match":   {op.Command("a", "POST /a", fn, op.Public(), op.RequireIfMatch()), append([]string{"stale", "precondition_required"}, command...)},
 		"its own":            {op.Query("a", "GET /a", fn, op.Public(), op.Fails(errNoNote, fault.ErrTimeout)), append([]string{"not_acceptable", "note_not_found"}, always...)},

@@ -36,6 +36,13 @@ func TestRoles(t *testing.T) {
 		"users.list":         {merchant.RoleAdmin},
 		"auth.me":            everyone,
 		"auth.login":         nil, // public
+		"auth.refresh":       nil, // public
+
+		"auth.logout":              everyone,
+		"auth.password":            everyone,
+		"auth.sessions.list":       everyone,
+		"auth.sessions.end":        everyone,
+		"auth.sessions.end_others": everyone,
 	}
 	for _, o := range s.Operations() {
 		spec := o.Spec()

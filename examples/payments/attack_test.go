@@ -4,8 +4,11 @@ import (
 	"testing"
 
 	"github.com/ashlar-go/ashlar/ashlartest"
+	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
+	"github.com/ashlar-go/ashlar/op"
 )
 
 // TestAttacks tries every operation as every role with everything that must
@@ -13,6 +16,7 @@ import (
 // names an object.
 func TestAttacks(t *testing.T) {
 	t.Parallel()
+	s := open(t)
 	a := ashlartest.Attack{
 		Confined: []string{merchant.RoleMerchant},
 		Tenants:  [2]string{demoShop, demoRival},
@@ -22,12 +26,33 @@ func TestAttacks(t *testing.T) {
 			"payments.void":    {Make: onAPayment()},
 			"payments.refund":  {Make: onAPayment(captured)},
 			"payments.refunds": {Make: onAPayment(captured)},
+
+			"auth.sessions.end": {Make: func(owner *ashlartest.Client) any { return anotherSession(t, s.App, owner) }, Personal: true},
 		},
 		Shared: map[string]string{
 			"payments.authorize": "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
 		},
 	}
-	a.Run(t, open(t).App)
+	a.Run(t, s.App)
+}
+
+// anotherSession signs the owner in once more and names that session.
+func anotherSession(t *testing.T, app *ashlartest.App, owner *ashlartest.Client) any {
+	me := ashlartest.Call[user.Me](owner, "auth.me", nil).OK()
+	account, err := app.Accounts.ByID(t.Context(), me.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.Accounts.OpenSession(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range ashlartest.Call[op.Page[auth.SignedIn]](owner, "auth.sessions.list", nil).OK().Data {
+		if !s.Current {
+			return map[string]string{"id": s.ID}
+		}
+	}
+	t.Fatal("the new session is not listed")
+	return nil
 }
 
 // onAPayment makes a payment of the owner's and names it.

@@ -98,7 +98,7 @@ func TestSignInAndMe(t *testing.T) {
 	clerk := makeUser(s.admin, "users.create", user.Invite{
 		Email: "clerk@shop.test", Password: "eight-green-bottles", Role: merchant.RoleMerchant, MerchantID: s.newMerchant(t),
 	}).OK()
-	signIn := ashlartest.Call[auth.Session]
+	signIn := ashlartest.Call[auth.Grant]
 	session := signIn(s.Anonymous(), "auth.login", auth.Credentials{Email: "clerk@shop.test", Password: "eight-green-bottles"}).OK()
 	bearer := s.Anonymous().With("Authorization", "Bearer "+session.AccessToken)
 

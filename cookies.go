@@ -1,0 +1,57 @@
+package ashlar
+
+import (
+	"net/http"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
+)
+
+// byCookie finds the principal of a request that has no token. A browser sends
+// its cookies along whoever made it ask, so what changes something must come
+// from a page of this origin (P11.21).
+func (a *App) byCookie(r *http.Request) (access.Principal, error) {
+	if a.cfg.Cookies != switchOn {
+		return access.Principal{}, fault.ErrUnauthenticated
+	}
+	claims, present, err := a.Accounts.ByCookie(r)
+	switch {
+	case err != nil:
+		return access.Principal{}, err
+	case !present:
+		return access.Principal{}, fault.ErrUnauthenticated
+	}
+	if err := checkOrigin(r); err != nil {
+		return access.Principal{}, err
+	}
+	return a.holder(claims), nil
+}
+
+// checkOrigin refuses a request that changes something and was made by a page
+// of another origin.
+func checkOrigin(r *http.Request) error {
+	var protection http.CrossOriginProtection
+	if err := protection.Check(r); err != nil {
+		return fault.ErrDenied.Because("A page of another origin may not do this with a session cookie.").Wrap(err)
+	}
+	return nil
+}
+
+// sameOrigin guards an operation that sets cookies and needs none: otherwise
+// another page could sign its visitors in as somebody else.
+func sameOrigin(operation string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := checkOrigin(r)
+		if err == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := fault.ProblemOf(err, "")
+		if s := scope.From(w); s != nil {
+			s.Operation, s.Code = operation, p.Code
+			p.TraceID = s.TraceID
+		}
+		_ = fault.Write(w, p) // a client that is gone needs no answer
+	})
+}
