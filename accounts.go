@@ -60,6 +60,9 @@ func (a *App) openAccounts(throwaway bool) error {
 	if err != nil {
 		return err
 	}
+	if a.crossOrigin, err = crossOrigin(a.cfg); err != nil {
+		return err
+	}
 	passwords, err := auth.NewPasswords(auth.PasswordConfig{})
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type App struct {
 	lines          *logs.Buffer // what Log writes to, as it was opened
 	tokens         *auth.Tokens
 	revocations    *auth.Revocations
+	crossOrigin    *http.CrossOriginProtection
 	following      sync.Mutex // of followed
 	followed       int64      // the last revocation that was read
 	keys           idempotency

@@ -33,7 +33,7 @@ type Config struct {
 	TokenTTL     time.Duration  `env:"ASHLAR_TOKEN_TTL" default:"15m" doc:"life of an access token, at most 1h"`
 	SessionIdle  time.Duration  `env:"ASHLAR_SESSION_IDLE" default:"336h" doc:"how long a session may go unused before its owner must sign in again"`
 	SessionLife  time.Duration  `env:"ASHLAR_SESSION_LIFE" default:"2160h" doc:"how long a session may last however much it is used"`
-	Cookies      Switch         `env:"ASHLAR_COOKIES" default:"off" doc:"on lets browsers sign in by session cookie at /v1/auth/session"`
+	SignInCookie Switch         `env:"ASHLAR_COOKIES" default:"off" doc:"on lets browsers sign in by session cookie at /v1/auth/session"`
 	AuditKeep    time.Duration  `env:"ASHLAR_AUDIT_KEEP" default:"9600h" doc:"how long security events are kept, at least 24h"`
 	Hosts        []string       `env:"ASHLAR_HOSTS" doc:"host names that are answered; all if empty"`
 	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`

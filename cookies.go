@@ -1,6 +1,7 @@
 package ashlar
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/ashlar-go/ashlar/access"
@@ -12,7 +13,7 @@ import (
 // its cookies along whoever made it ask, so what changes something must come
 // from a page of this origin (P11.21).
 func (a *App) byCookie(r *http.Request) (access.Principal, error) {
-	if a.cfg.Cookies != switchOn {
+	if a.cfg.SignInCookie != switchOn {
 		return access.Principal{}, fault.ErrUnauthenticated
 	}
 	claims, present, err := a.Accounts.ByCookie(r)
@@ -22,17 +23,31 @@ func (a *App) byCookie(r *http.Request) (access.Principal, error) {
 	case !present:
 		return access.Principal{}, fault.ErrUnauthenticated
 	}
-	if err := checkOrigin(r); err != nil {
+	if err := a.checkOrigin(r); err != nil {
 		return access.Principal{}, err
 	}
 	return a.holder(claims), nil
 }
 
+// crossOrigin knows which pages may use the cookie: those of this origin, and
+// those that CORS lets send cookies.
+func crossOrigin(cfg Config) (*http.CrossOriginProtection, error) {
+	p := http.NewCrossOriginProtection()
+	if !cfg.Cookies {
+		return p, nil
+	}
+	for _, origin := range cfg.Origins {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("ASHLAR_CORS_ORIGINS: %w", err)
+		}
+	}
+	return p, nil
+}
+
 // checkOrigin refuses a request that changes something and was made by a page
 // of another origin.
-func checkOrigin(r *http.Request) error {
-	var protection http.CrossOriginProtection
-	if err := protection.Check(r); err != nil {
+func (a *App) checkOrigin(r *http.Request) error {
+	if err := a.crossOrigin.Check(r); err != nil {
 		return fault.ErrDenied.Because("A page of another origin may not do this with a session cookie.").Wrap(err)
 	}
 	return nil
@@ -40,9 +55,9 @@ func checkOrigin(r *http.Request) error {
 
 // sameOrigin guards an operation that sets cookies and needs none: otherwise
 // another page could sign its visitors in as somebody else.
-func sameOrigin(operation string, next http.Handler) http.Handler {
+func (a *App) sameOrigin(operation string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := checkOrigin(r)
+		err := a.checkOrigin(r)
 		if err == nil {
 			next.ServeHTTP(w, r)
 			return

@@ -42,7 +42,7 @@ func (a *App) Handler() (http.Handler, error) {
 			continue
 		}
 		if s.SetsCookies && s.Kind == op.IsCommand {
-			h = sameOrigin(s.Name, h)
+			h = a.sameOrigin(s.Name, h)
 		}
 		if err := mux.Handle(s.Pattern(), h); err != nil {
 			errs = append(errs, o.Mistakef("%w", err))

@@ -31,7 +31,7 @@ func (a *App) sessionOperations() []op.Operation {
 		op.Command("auth.password", "POST /v1/auth/password", s.password,
 			op.Authenticated(), op.Fails(auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
 	}
-	if a.cfg.Cookies == switchOn {
+	if a.cfg.SignInCookie == switchOn {
 		list = append(list,
 			op.Command("auth.session.start", "POST /v1/auth/session", a.Accounts.SignInCookie,
 				op.Public(), op.Fails(signInFaults()...), op.Fails(fault.ErrDenied)),
