@@ -157,7 +157,11 @@ func BenchmarkBareHandler(b *testing.B) { benchmarkPost(b, http.HandlerFunc(bare
 
 func benchmarkPost(b *testing.B, h http.Handler) {
 	b.Helper()
-	c := newCaller(paymentBody)
+	benchmark(b, h, newCaller(paymentBody))
+}
+
+func benchmark(b *testing.B, h http.Handler, c *caller) {
+	b.Helper()
 	b.SetBytes(int64(len(paymentBody)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -22,12 +22,19 @@ func (h *handler) readBody(r *http.Request) ([]byte, error) {
 	if h.spec.Kind != op.IsCommand {
 		return nil, refuseBody(r)
 	}
-	if r.ContentLength > h.maxBody {
+	coding, most := codingOf(r.Header), h.maxBody
+	if coding == packed {
+		most += packing
+	}
+	if r.ContentLength > most {
 		return nil, h.tooLarge()
 	}
-	if r.ContentLength > 0 {
-		if err := checkMedia(r.Header); err != nil {
+	if r.ContentLength > 0 || coding != asItIs {
+		if err := checkMedia(r.Header, coding); err != nil {
 			return nil, err
+		}
+		if coding == packed {
+			return h.readPacked(r.Body)
 		}
 		return readKnown(r.Body, int(r.ContentLength))
 	}
@@ -40,7 +47,7 @@ func (h *handler) readBody(r *http.Request) ([]byte, error) {
 	case len(body) == 0:
 		return nil, nil // nothing was sent, so it has no type either
 	}
-	return body, checkMedia(r.Header)
+	return body, checkMedia(r.Header, asItIs)
 }
 
 // refuseBody refuses content that a GET should not have: it would be ignored,
@@ -90,9 +97,9 @@ func readError(err error) error {
 	return fault.ErrMalformed.Because("The body could not be read to its end.").Wrap(err)
 }
 
-func checkMedia(header http.Header) error {
-	if encoded(header) {
-		return fault.ErrUnsupported.Because("A compressed body is not read here; send it as it is.")
+func checkMedia(header http.Header, coding coding) error {
+	if coding == unread {
+		return fault.ErrUnsupported.Because("The body may be compressed with gzip, once, and in no other way.")
 	}
 	if len(header["Content-Type"]) > 1 {
 		// Somebody in front of us may have gone by the other one.
@@ -110,18 +117,11 @@ func checkMedia(header http.Header) error {
 	return nil
 }
 
-// encoded reports whether a body is compressed or in some other way not as it
-// is.
-func encoded(header http.Header) bool {
-	coding := listed(header["Content-Encoding"])
-	return coding != "" && !strings.EqualFold(coding, "identity")
-}
-
 // sayReadable adds to a 415 what would have been read (RFC 9110, section
 // 15.5.16).
 func sayReadable(answer, request http.Header) {
-	if encoded(request) {
-		answer["Accept-Encoding"] = []string{"identity"}
+	if codingOf(request) == unread {
+		answer["Accept-Encoding"] = []string{"gzip"}
 	} else {
 		answer["Accept"] = jsonValue
 	}
