@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/limit"
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
@@ -47,6 +48,7 @@ type App struct {
 	crossOrigin    *http.CrossOriginProtection
 	following      sync.Mutex // of followed
 	followed       int64      // the last revocation that was read
+	gate           *limit.Gate // nil where no load is shed
 	keys           idempotency
 	fingerprintKey []byte
 	health         *health.Checks
@@ -86,6 +88,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	}
 	a.keys = idempotency{keys: idem.New(nil), db: a.DB}
 	a.health.Add("database", a.DB.Ping)
+	a.openGate()
 	return a, nil
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	LogLevel     slog.Level     `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
 	LogFormat    LogFormat      `env:"ASHLAR_LOG_FORMAT" default:"auto" doc:"json, text, or auto: text for a developer's terminal and json elsewhere"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
+	Shed         ShedMode       `env:"ASHLAR_SHED" default:"auto" doc:"auto refuses what is more than can be served, off lets everybody wait"`
 	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`
 	DrainTimeout time.Duration  `env:"ASHLAR_DRAIN_TIMEOUT" default:"20s" doc:"how long open requests may take to finish at shutdown"`
 }

@@ -76,6 +76,7 @@ func promisesOf(s *op.Spec) string {
 	add(s.Cached, "cache(%s)", s.CacheFor)
 	add(s.Match == op.HonourMatch, "if-match")
 	add(s.Match == op.DemandMatch, "if-match!")
+	add(s.Concurrency > 0, "concurrency(%d)", s.Concurrency)
 	add(!s.Deprecated.IsZero(), "deprecated")
 	add(list == nil, "-")
 	return strings.Join(list, " ")

@@ -32,7 +32,10 @@ type App struct {
 // variable's name and value; the process's own environment is not read.
 func Open(t testing.TB, env ...string) *App {
 	t.Helper()
-	settings := map[string]string{"DATABASE_URL": "sqlite::memory:"}
+	settings := map[string]string{
+		"DATABASE_URL": "sqlite::memory:",
+		"ASHLAR_SHED":  "off", // tests that run side by side would shed each other's load
+	}
 	for i := 0; i+1 < len(env); i += 2 {
 		settings[env[i]] = env[i+1]
 	}

@@ -125,6 +125,8 @@ const (
 	ErrLimited         Limited         = "rate_limited"
 	ErrInternal        Internal        = "internal"
 	ErrUnavailable     Unavailable     = "unavailable"
+	ErrOverloaded      Unavailable     = "overloaded"
+	ErrBusy            Unavailable     = "operation_busy"
 	ErrTimeout         Timeout         = "deadline_exceeded"
 
 	ErrKeyMissing   Malformed = "idempotency_key_missing"

@@ -72,6 +72,7 @@ func Check(operations []Operation) error {
 
 // finish makes the checks that need the whole declaration.
 func (s *Spec) finish() Operation {
+	s.rank()
 	if !nameForm.MatchString(s.Name) {
 		s.mistake("name %q is not of the form %q", s.Name, "payments.capture")
 	}

@@ -33,6 +33,8 @@ func (s *Spec) Faults() []fault.Coded {
 	add(s.Match == DemandMatch, fault.ErrPrecondition)
 	add(s.Idempotent > 0 && !s.KeyOptional, fault.ErrKeyMissing)
 	add(s.Idempotent > 0, fault.ErrKeyMalformed, fault.ErrKeyReused, fault.ErrKeyInFlight)
+	add(s.Priority != Always, fault.ErrOverloaded)
+	add(s.Concurrency > 0, fault.ErrBusy)
 	add(true, fault.ErrInternal, fault.ErrUnavailable, fault.ErrTimeout)
 	return all
 }

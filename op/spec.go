@@ -106,6 +106,10 @@ type Spec struct {
 	// Timeout is the time that one call may take; zero means the default of
 	// whoever serves it.
 	Timeout time.Duration
+	// Priority says when the operation is refused under overload.
+	Priority Rank
+	// Concurrency is how many calls may run at once; zero means any number.
+	Concurrency int
 	// MaxBody is the greatest size of a request body in bytes; zero means
 	// the default of whoever serves it.
 	MaxBody int64

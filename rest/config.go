@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/op"
 )
 
 // DefaultMaxBody is the greatest request body, in bytes, of an operation that
@@ -28,6 +29,14 @@ type Config struct {
 	Authenticate func(*http.Request) (access.Principal, error)
 	// Challenge returns the WWW-Authenticate header of a 401 or 403, or "".
 	Challenge func(error) string
+	// Gate is asked before anything of a request is read, while only the
+	// operation is known; it refuses with fault.ErrOverloaded what the service
+	// cannot do now. Nil, as a func or as a Room, lets everybody in.
+	Gate func(*op.Spec) Room
+	// Places holds an operation to its Concurrency. It is asked when all is
+	// checked and only the function is left to run, so that nobody takes a
+	// place who has no right to it.
+	Places func(*op.Spec) Room
 	// Idempotency keeps the answers of commands declared idempotent.
 	Idempotency Idempotency
 	// FingerprintKey keys the hashes by which a reused idempotency key is

@@ -7,12 +7,14 @@
 //
 // A request passes these steps; each can end it with the faults named.
 //
-//	who is asking        401 unauthenticated      before anything is read
+//	is there capacity    503 overloaded           before anything is read
+//	who is asking        401 unauthenticated
 //	may they             403 permission_denied
 //	what do they accept  406 not_acceptable
 //	the body             408 request_timeout, 413 body_too_large, 415 media_type_unsupported, 400 on a query
 //	path, query, body    400 malformed, 422 invalid (all violations at once)
 //	preconditions        428 precondition_required
+//	is there a place     503 operation_busy       where op.Concurrency bounds it
 //	idempotency key      400, 409, 422, or the stored answer
 //	the function         what op.Fails lists, 412 stale, 500 internal, 504 deadline_exceeded
 //	the answer           304 for a matching If-None-Match

@@ -45,6 +45,9 @@ var closing = []string{"close"}[:1:1]
 
 func (h *handler) logFailure(s *scope.Scope, p fault.Problem, err error) {
 	switch {
+	case p.Code == fault.ErrOverloaded.Code():
+		// Whoever sheds load has said so once. To say it for each request
+		// would add to the load.
 	case p.Status >= http.StatusInternalServerError:
 		level := slog.LevelError
 		if p.Status == http.StatusServiceUnavailable {

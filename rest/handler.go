@@ -42,6 +42,8 @@ func New(o op.Operation, cfg Config) (http.Handler, error) {
 		timeout:  firstSet(s.Timeout, cfg.Timeout, DefaultTimeout),
 		maxBody:  firstSet(s.MaxBody, cfg.MaxBody, DefaultMaxBody),
 		declared: map[string]bool{},
+		gate:     roomOf(cfg.Gate, s),
+		places:   roomOf(cfg.Places, s),
 	}
 	for _, f := range s.Faults() {
 		h.declared[f.Code()] = true
@@ -55,6 +57,9 @@ func New(o op.Operation, cfg Config) (http.Handler, error) {
 	fail(h.compileAccess())
 	fail(h.compileInput())
 	fail(h.compileAnswer())
+	if s.Concurrency > 0 && h.places == nil {
+		fail(errors.New("bounds its concurrency, but there is nothing that does"))
+	}
 	if s.Idempotent > 0 && cfg.Idempotency == nil {
 		fail(errors.New("is idempotent, but there is no store for keys"))
 	}
@@ -78,6 +83,8 @@ type handler struct {
 	cfg     Config
 	timeout time.Duration
 	maxBody int64
+	gate    Room // nil for none
+	places  Room // nil for any number
 	needs   access.Set
 	// declared holds the codes of the contract.
 	declared map[string]bool
@@ -138,6 +145,12 @@ func (h *handler) context(s *scope.Scope, r *http.Request) (context.Context, con
 }
 
 func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
+	if h.gate != nil {
+		if err := h.gate.Enter(ctx); err != nil {
+			return err
+		}
+		defer h.gate.Leave()
+	}
 	if err := h.admit(s, r); err != nil {
 		return err
 	}
@@ -156,6 +169,12 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	ctx, err = h.precondition(ctx, r)
 	if err != nil {
 		return err
+	}
+	if h.places != nil {
+		if err := h.places.Enter(ctx); err != nil {
+			return err
+		}
+		defer h.places.Leave()
 	}
 	if h.spec.Idempotent > 0 && (!h.spec.KeyOptional || len(r.Header["Idempotency-Key"]) > 0) {
 		return h.serveOnce(ctx, s, w, r, call, body)
