@@ -46,8 +46,8 @@ type App struct {
 	tokens         *auth.Tokens
 	revocations    *auth.Revocations
 	crossOrigin    *http.CrossOriginProtection
-	following      sync.Mutex // of followed
-	followed       int64      // the last revocation that was read
+	following      sync.Mutex  // of followed
+	followed       int64       // the last revocation that was read
 	gate           *limit.Gate // nil where no load is shed
 	keys           idempotency
 	fingerprintKey []byte

@@ -187,6 +187,8 @@ func mistakes() []mistaken {
 		{"keys of nobody", op.Command("f.i", "POST /fi", fn, public, op.Idempotent(time.Hour)), here(), []string{"cannot be Public"}},
 		{"keys of files", op.Command("f.j", "POST /fj", answer[byID, op.File], op.Authenticated(), op.Idempotent(time.Hour)), here(), []string{"cannot keep a File"}},
 		{"a match without a version", op.Command("f.k", "POST /fk", fn, public, op.IfMatch()), here(), []string{"IfMatch needs an answer with an ETag() string method"}},
+		{"no rank", op.Query("f.rank", "GET /frank", fn, public, op.Priority(op.Unranked)), here(), []string{"Priority takes one of"}},
+		{"nobody at a time", op.Query("f.seats", "GET /fseats", fn, public, op.Concurrency(0)), here(), []string{"Concurrency(0) lets nobody in"}},
 		{"no time", op.Query("f.l", "GET /fl", fn, public, op.Timeout(0)), here(), []string{"Timeout(0s) leaves no time"}},
 		{"a cache in the past", op.Query("f.m", "GET /fm", fn, public, op.Cache(-1)), here(), []string{"Cache(-1ns) is in the past"}},
 		{"no room", op.Command("f.n", "POST /fn", fn, public, op.MaxBody(0)), here(), []string{"MaxBody(0) leaves no room"}},

@@ -73,7 +73,7 @@ func TestDefaults(t *testing.T) {
 
 func TestFaultsAreTheWholeContract(t *testing.T) {
 	t.Parallel()
-	always := []string{"malformed", "invalid", "internal", "unavailable", "deadline_exceeded"}
+	always := []string{"malformed", "invalid", "internal", "overloaded", "unavailable", "deadline_exceeded"}
 	command := append(slices.Clone(always), "not_acceptable", "request_timeout", "body_too_large", "media_type_unsupported")
 	keys := []string{"idempotency_key_missing", "idempotency_key_malformed", "idempotency_key_reused", "idempotency_key_in_flight"}
 	fn := answer[byID, tagged]
@@ -91,6 +91,7 @@ func TestFaultsAreTheWholeContract(t *testing.T) {
 		"keys":               {op.Command("a", "POST /a", fn, op.Authenticated(), op.Idempotent(time.Hour)), slices.Concat(command, keys, []string{"token_invalid", "unauthenticated", "permission_denied"})},
 		"a match":            {op.Command("a", "POST /a", fn, op.Public(), op.IfMatch()), append([]string{"stale"}, command...)},
 		"a demanded match":   {op.Command("a", "POST /a", fn, op.Public(), op.RequireIfMatch()), append([]string{"stale", "precondition_required"}, command...)},
+		"a few at a time":    {op.Query("a", "GET /a", answer[byID, op.File], op.Public(), op.Concurrency(2)), append([]string{"operation_busy"}, always...)},
 		"its own":            {op.Query("a", "GET /a", fn, op.Public(), op.Fails(errNoNote, fault.ErrTimeout)), append([]string{"not_acceptable", "note_not_found"}, always...)},
 	} {
 		var got []string
