@@ -41,7 +41,7 @@ var house = []floor{
 	},
 	{
 		name:     "adapters", // one driver each, and the suites that prove them alike
-		packages: "db/sqlite db/postgres redis db/dbtest limit/limittest",
+		packages: "db/sqlite db/postgres redis db/dbtest limit/limittest auth/oidc",
 		may:      "words internal mechanisms",
 		tests:    "adapters",
 	},
@@ -92,6 +92,7 @@ var exceptions = map[string][]string{
 // library, so that each is wrapped once and can be replaced in one place.
 var libraries = map[string]string{
 	"github.com/alecthomas/kong":          ". cmd/...",
+	"github.com/coreos/go-oidc/v3":        "auth/oidc",
 	"github.com/go-json-experiment/json":  "internal/codec",
 	"github.com/golang-jwt/jwt/v5":        "auth",
 	"github.com/google/uuid":              "id",
@@ -99,6 +100,7 @@ var libraries = map[string]string{
 	"github.com/prometheus/client_golang": "metric",
 	"go.yaml.in/yaml/v3":                  "openapi",
 	"golang.org/x/crypto":                 "auth",
+	"golang.org/x/oauth2":                 "auth/oidc",
 	"golang.org/x/term":                   ". cmd/...",
 	"modernc.org/libc":                    "db/sqlite/...",
 	"modernc.org/sqlite":                  "db/sqlite/...",
