@@ -24,13 +24,19 @@ const provider = new Provider(issuer, {
     grant_types: ['authorization_code'],
     response_types: ['code'],
   }, {
+    client_id: 'lax', // may leave out PKCE, as a careless provider lets everybody
+    client_secret: 'a-secret-that-only-tests-know',
+    redirect_uris: settings.redirects,
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+  }, {
     client_id: 'phone',
     token_endpoint_auth_method: 'none',
     redirect_uris: settings.redirects,
     grant_types: ['authorization_code'],
     response_types: ['code'],
   }],
-  pkce: { required: () => settings.requirePKCE },
+  pkce: { required: (_, client) => client.clientId !== 'lax' },
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
   findAccount: (_, sub) => people[sub] && { accountId: sub, claims: () => ({ sub, ...people[sub] }) },
   cookies: { keys: ['of-no-importance'] },
