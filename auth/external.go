@@ -52,9 +52,8 @@ type IdentitiesConfig struct {
 
 // An Opener opens a session for somebody whose identity is certain.
 type Opener interface {
-	// OpenSession returns a session of the account. The method names how the
-	// person was recognised, as "oidc".
-	OpenSession(ctx context.Context, account Account, method string) (Session, error)
+	// OpenSession signs the account in.
+	OpenSession(ctx context.Context, account Account) (Grant, error)
 }
 
 // NewIdentities returns the service, or says what is missing.

@@ -61,42 +61,42 @@ func (s *Identities) Code(ctx context.Context, account Account, browser string) 
 // [ErrSignInCode], or what the second factor and the session say. A code whose
 // second factor is missing can be used again with it; one that came with a
 // wrong second factor is spent.
-func (s *Identities) Redeem(ctx context.Context, in SignInCode, browser string) (Session, error) {
+func (s *Identities) Redeem(ctx context.Context, in SignInCode, browser string) (Grant, error) {
 	key, browser := sum("code", in.Code), sum("browser", browser)
 	ticket, err := s.c.Identities.Ticket(ctx, key, browser)
 	switch {
 	case err != nil:
-		return Session{}, err
+		return Grant{}, err
 	case !s.c.Now().Before(ticket.Until):
-		return Session{}, ErrSignInCode.Wrap(failure("the sign-in code is too old"))
+		return Grant{}, ErrSignInCode.Wrap(failure("the sign-in code is too old"))
 	}
 	asked := false
 	if s.c.SecondFactor != nil {
 		if asked, err = s.c.SecondFactor.Required(ctx, ticket.Account); err != nil {
-			return Session{}, fmt.Errorf("ask for a second factor: %w", err)
+			return Grant{}, fmt.Errorf("ask for a second factor: %w", err)
 		}
 	}
 	if asked && in.SecondFactor == "" {
-		return Session{}, ErrSecondFactorRequired
+		return Grant{}, ErrSecondFactorRequired
 	}
 	if err := s.c.Identities.TakeTicket(ctx, key, browser); err != nil {
-		return Session{}, err
+		return Grant{}, err
 	}
 	if asked {
 		if err := s.c.SecondFactor.Check(ctx, ticket.Account, in.SecondFactor); err != nil {
-			return Session{}, err
+			return Grant{}, err
 		}
 	}
 	account, err := s.c.Accounts.ByID(ctx, ticket.Account)
 	switch {
 	case errors.Is(err, ErrNoAccount):
-		return Session{}, ErrSignInCode.Wrap(failure("the account is gone"))
+		return Grant{}, ErrSignInCode.Wrap(failure("the account is gone"))
 	case err != nil:
-		return Session{}, fmt.Errorf("find the account of a sign-in code: %w", err)
+		return Grant{}, fmt.Errorf("find the account of a sign-in code: %w", err)
 	case account.DisabledAt != nil: // within the minute
-		return Session{}, ErrSignInCode.Wrap(fmt.Errorf("account %s is disabled", account.ID))
+		return Grant{}, ErrSignInCode.Wrap(fmt.Errorf("account %s is disabled", account.ID))
 	}
-	return s.c.Sessions.OpenSession(ctx, account, "oidc")
+	return s.c.Sessions.OpenSession(ctx, account)
 }
 
 // Secret returns 256 random bits as 43 characters that are safe in a URL.

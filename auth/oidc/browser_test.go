@@ -87,8 +87,8 @@ func (a *app) account(id, email string) {
 // sessions opens sessions whose token names the account.
 type sessions struct{}
 
-func (sessions) OpenSession(_ context.Context, account auth.Account, method string) (auth.Session, error) {
-	return auth.Session{AccessToken: method + " " + account.ID, TokenType: "Bearer", ExpiresIn: 900}, nil
+func (sessions) OpenSession(_ context.Context, account auth.Account) (auth.Grant, error) {
+	return auth.Grant{AccessToken: "of " + account.ID, TokenType: "Bearer", ExpiresIn: 900}, nil
 }
 
 // events keeps what is recorded.
@@ -296,7 +296,7 @@ func (b *browser) post(target, body string, header ...string) answer {
 // token is the access token of a successful exchange.
 func (a answer) token(t *testing.T) string {
 	t.Helper()
-	var session auth.Session
+	var session auth.Grant
 	if err := json.Unmarshal([]byte(a.body), &session); err != nil || a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}

@@ -23,7 +23,7 @@ func TestSignInWithTheRealProvider(t *testing.T) {
 		}
 	}
 
-	if got := ann.exchange(code).token(t); got != "oidc usr_ann" {
+	if got := ann.exchange(code).token(t); got != "of usr_ann" {
 		t.Errorf("the provider is the authority for the address, and the session is %q", got)
 	}
 	again := ann.exchange(code)
@@ -36,7 +36,7 @@ func TestSignInWithTheRealProvider(t *testing.T) {
 	if err != nil || len(links) != 1 || links[0].Subject != "ann" || links[0].Provider != "corp" {
 		t.Fatalf("her identities are %+v, %v", links, err)
 	}
-	if got := ann.exchange(ann.signIn("corp")).token(t); got != "oidc usr_ann" {
+	if got := ann.exchange(ann.signIn("corp")).token(t); got != "of usr_ann" {
 		t.Errorf("the second time the session is %q", got)
 	}
 }
@@ -45,7 +45,7 @@ func TestAPublicClientSignsIn(t *testing.T) {
 	t.Parallel()
 	a := open(t, oidc.Provider{Name: "phone", Issuer: certified(t), ClientID: "phone"})
 	bob := a.browser("bob")
-	if got := bob.exchange(bob.signIn("phone")).token(t); !strings.HasPrefix(got, "oidc usr_") {
+	if got := bob.exchange(bob.signIn("phone")).token(t); !strings.HasPrefix(got, "of usr_") {
 		t.Errorf("Bob is admitted, and his session is %q", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestTheOwnerLinksAnIdentity(t *testing.T) {
 		t.Fatalf("came to %s: %d %s\n%s", end.at, end.status, end.body, a.log.String())
 	}
 	other := a.browser("bob")
-	if got := other.exchange(other.signIn("corp")).token(t); got != "oidc usr_7" {
+	if got := other.exchange(other.signIn("corp")).token(t); got != "of usr_7" {
 		t.Errorf("the linked identity opens %q", got)
 	}
 
