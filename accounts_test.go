@@ -16,6 +16,12 @@ import (
 func office(t *testing.T) *ashlartest.App {
 	t.Helper()
 	app := ashlartest.Open(t)
+	furnish(t, app)
+	return app
+}
+
+func furnish(t *testing.T, app *ashlartest.App) {
+	t.Helper()
 	app.Grant("clerk", "greetings:read")
 	app.Mount(ashlar.SignIn(app.App))
 	app.Mount(greetings())
@@ -23,7 +29,6 @@ func office(t *testing.T) *ashlartest.App {
 	if _, err := app.Accounts.Create(t.Context(), auth.NewAccount{Email: "Ann@B.test", Password: "square-and-true", Role: "clerk", Tenant: "t1"}); err != nil {
 		t.Fatal(err)
 	}
-	return app
 }
 
 func TestSignIn(t *testing.T) {

@@ -41,7 +41,7 @@ var house = []floor{
 	},
 	{
 		name:     "adapters", // one driver each, and the suites that prove them alike
-		packages: "db/sqlite db/postgres redis db/dbtest limit/limittest auth/oidc",
+		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest auth/oidc",
 		may:      "words internal mechanisms",
 		tests:    "adapters",
 	},
@@ -117,7 +117,7 @@ var testLibraries = map[string]string{
 }
 
 // kits are the packages that only tests import.
-const kits = "ashlartest db/dbtest internal/chromium limit/limittest"
+const kits = "ashlartest db/dbtest auth/authtest internal/chromium limit/limittest"
 
 // vague names say where code was put, not what it is.
 const vague = "base common core helper helpers lib misc model models pkg shared types util utils"

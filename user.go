@@ -18,8 +18,12 @@ import (
 
 // userCommand manages the people who can sign in.
 type userCommand struct {
-	Add  userAdd  `cmd:"" help:"Add a person; the password is asked for, or read from standard input."`
-	List userList `cmd:"" help:"List everybody, oldest first."`
+	Add      userAdd      `cmd:"" help:"Add a person; the password is asked for, or read from standard input."`
+	List     userList     `cmd:"" help:"List everybody, oldest first."`
+	Disable  userDisable  `cmd:"" help:"Keep a person from signing in, and end their sessions."`
+	Enable   userEnable   `cmd:"" help:"Let a disabled person sign in again."`
+	Role     userRole     `cmd:"" help:"Give a person another role."`
+	Password userPassword `cmd:"" help:"Set a person's password, and end their sessions; it is asked for, or read from standard input."`
 }
 
 type userAdd struct {
@@ -29,8 +33,8 @@ type userAdd struct {
 }
 
 func (c userAdd) run(ctx context.Context, a *App, io console) error {
-	if !a.Policy.Knows(c.Role) {
-		return fmt.Errorf("there is no role %q; the roles are %s", c.Role, strings.Join(a.Policy.Roles(), ", "))
+	if err := a.knowsRole(c.Role); err != nil {
+		return err
 	}
 	if err := a.migrateAtStart(ctx); err != nil {
 		return err
@@ -45,6 +49,74 @@ func (c userAdd) run(ctx context.Context, a *App, io console) error {
 	}
 	io.printf("%s %s (%s)\n", account.ID, account.Email, account.Role)
 	return nil
+}
+
+func (a *App) knowsRole(role string) error {
+	if !a.Policy.Knows(role) {
+		return fmt.Errorf("there is no role %q; the roles are %s", role, strings.Join(a.Policy.Roles(), ", "))
+	}
+	return nil
+}
+
+// someone is the person that a command is about.
+type someone struct {
+	Email string `arg:"" help:"Address that the person signs in with."`
+}
+
+// alter finds the person and changes their account. Servers that run learn of
+// it from the database, within a second.
+func (c someone) alter(ctx context.Context, a *App, io console, done string, change func(id string) error) error {
+	if err := a.migrateAtStart(ctx); err != nil {
+		return err
+	}
+	account, err := a.Accounts.ByEmail(ctx, c.Email)
+	if errors.Is(err, auth.ErrNoAccount) {
+		return fmt.Errorf("there is nobody with the address %s", c.Email)
+	}
+	if err != nil {
+		return err
+	}
+	if err := change(account.ID); err != nil {
+		return readable(err)
+	}
+	io.printf("%s %s %s\n", account.ID, account.Email, done)
+	return nil
+}
+
+type userDisable struct{ someone }
+
+func (c userDisable) run(ctx context.Context, a *App, io console) error {
+	return c.alter(ctx, a, io, "is disabled", func(id string) error { return a.Accounts.Disable(ctx, id) })
+}
+
+type userEnable struct{ someone }
+
+func (c userEnable) run(ctx context.Context, a *App, io console) error {
+	return c.alter(ctx, a, io, "may sign in", func(id string) error { return a.Accounts.Enable(ctx, id) })
+}
+
+type userRole struct {
+	someone
+	Role string `arg:"" help:"One of the app's roles."`
+}
+
+func (c userRole) run(ctx context.Context, a *App, io console) error {
+	if err := a.knowsRole(c.Role); err != nil {
+		return err
+	}
+	return c.alter(ctx, a, io, "is "+c.Role, func(id string) error { return a.Accounts.SetRole(ctx, id, c.Role) })
+}
+
+type userPassword struct{ someone }
+
+func (c userPassword) run(ctx context.Context, a *App, io console) error {
+	return c.alter(ctx, a, io, "has another password", func(id string) error {
+		password, err := readPassword(io)
+		if err != nil {
+			return err
+		}
+		return a.Accounts.SetPassword(ctx, id, password)
+	})
 }
 
 // readable turns the faults of an account into sentences for a terminal.
@@ -106,20 +178,27 @@ func (userList) run(ctx context.Context, a *App, io console) error {
 	if err := a.migrateAtStart(ctx); err != nil {
 		return err
 	}
-	rows := []string{"ID\tEMAIL\tROLE\tTENANT\tCREATED"}
+	rows := []string{"ID\tEMAIL\tROLE\tTENANT\tCREATED\tDISABLED"}
 	for after := ""; ; {
 		page, err := a.Accounts.List(ctx, after, listPage)
 		if err != nil {
 			return err
 		}
 		for _, one := range page {
-			rows = append(rows, strings.Join([]string{one.ID, one.Email, one.Role, one.Tenant, one.CreatedAt.UTC().Format(time.RFC3339)}, "\t"))
+			rows = append(rows, strings.Join([]string{one.ID, one.Email, one.Role, one.Tenant, one.CreatedAt.UTC().Format(time.RFC3339), disabledSince(one)}, "\t"))
 			after = one.ID
 		}
 		if len(page) < listPage {
 			return io.table(rows...)
 		}
 	}
+}
+
+func disabledSince(a auth.Account) string {
+	if a.DisabledAt == nil {
+		return ""
+	}
+	return a.DisabledAt.UTC().Format(time.RFC3339)
 }
 
 // keysCommand makes signing keys.

@@ -1,0 +1,17 @@
+package ashlar
+
+import (
+	"context"
+	"time"
+
+	"github.com/ashlar-go/ashlar/auth"
+)
+
+// AccountStore is where a keeps accounts and sessions, and what it applies
+// revocations to.
+func AccountStore(a *App) (auth.Store, *auth.Revocations) { return accountTable{a}, a.revocations }
+
+// DeleteSessions does what the sweep of sessions does, at another time.
+func DeleteSessions(a *App, deadSince time.Time) error {
+	return a.deleteSessions(context.Background(), deadSince)
+}
