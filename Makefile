@@ -6,9 +6,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy generated lint audit race test bench-test
+STEPS := format vet tidy generated lint audit secrets race test bench-test
 
-# The pinned tools have a module of their own, see tools/go.mod.
+# The pinned tools have modules of their own, see tools/.
 TOOL := go tool -modfile=tools/go.mod
 
 PKG      ?= ./...
@@ -70,8 +70,11 @@ lint: ## Run the linters of .golangci.yml
 	$(TOOL) golangci-lint config verify
 	$(TOOL) golangci-lint run
 
-audit: ## Look for known vulnerabilities in what is called (GOVULNDB=url for another database)
+audit: ## Look for known vulnerabilities and withdrawn modules (GOVULNDB=url for another database)
 	@.ci/audit
+
+secrets: ## Look for secrets in all files and all of the history
+	@.ci/secrets
 
 bench-test: ## Vet and test the comparison in bench/, a module of its own
 	@if [ -f bench/go.mod ]; then go -C bench vet ./... && go -C bench test ./...; \
@@ -98,8 +101,8 @@ cover: ## Show which lines no test reaches, in bin/cover.html
 	@go tool cover -func=bin/cover.out | tail -n 1
 
 tools: ## Raise the pinned tools to their newest versions
-	go -C tools get tool
-	go -C tools mod tidy
+	for mod in go.mod gitleaks.mod; do \
+	go -C tools get -modfile=$$mod tool && go -C tools mod tidy -modfile=$$mod; done
 
 clean: ## Remove what the targets above wrote
 	rm -rf bin .data
