@@ -66,8 +66,6 @@ type person struct {
 	client       *Client
 }
 
-const attackPassword = "correct horse battery staple"
-
 // Run attacks the app. Its roles must be granted and its modules mounted.
 func (a Attack) Run(t *testing.T, app *App) {
 	app.Handler()
@@ -100,25 +98,30 @@ func (a Attack) people(t *testing.T, app *App) (all []*person) {
 	return all
 }
 
+// noPassword is a hash that no password has: these people never type one, and
+// to hash one for each of them would take longer than all the attacks.
+const noPassword = "$argon2id$v=19$m=19456,t=2,p=1$bm8tcGFzc3dvcmQtaA$bm8gcGFzc3dvcmQgaGFzIHRoaXMgZGlnZXN0LCBldmU"
+
 // signIn makes a person and signs them in.
 func signIn(t *testing.T, app *App, role, tenant string) *person {
 	t.Helper()
-	email := id.New("attack_") + "@attack.test"
-	account, err := app.Accounts.Create(t.Context(), auth.NewAccount{Email: email, Password: attackPassword, Role: role, Tenant: tenant})
-	if err != nil {
+	account := auth.Account{
+		ID: id.New("usr_"), Email: id.New("attack_") + "@attack.test",
+		PasswordHash: noPassword, Role: role, Tenant: tenant,
+	}
+	if err := app.Accounts.Import(t.Context(), account); err != nil {
 		t.Fatalf("make a person of role %s: %v", role, err)
 	}
 	p := &person{role: role, tenant: tenant, account: account}
-	p.token = grant(t, app, email).AccessToken
+	p.token = p.grant(t, app).AccessToken
 	p.client = app.Bearer(p.token)
 	return p
 }
 
-func grant(t *testing.T, app *App, email string) auth.Grant {
+// grant signs the person in once more.
+func (p *person) grant(t *testing.T, app *App) auth.Grant {
 	t.Helper()
-	// An address of its own: many sign-ins from one are an attack, but not this one.
-	ctx := access.WithOrigin(context.WithoutCancel(t.Context()), access.Origin{Address: "198.51.100." + fmt.Sprint(len(email)), Agent: "attack"})
-	g, err := app.Accounts.SignIn(ctx, auth.Credentials{Email: email, Password: attackPassword})
+	g, err := app.Accounts.OpenSession(t.Context(), p.account)
 	if err != nil {
 		t.Fatalf("sign in: %v", err)
 	}
@@ -196,9 +199,47 @@ func (a Attack) credentials(t *testing.T, app *App, people []*person) {
 	t.Logf("%d requests with a credential that is none", tries)
 }
 
-var endings []struct {
+// endings are the ways in which a good token comes to its end early. Each
+// happens to somebody of its own, and counts from the next request on.
+var endings = []struct {
 	name string
 	end  func(t *testing.T, app *App, p *person) (token string)
+}{
+	{"who logged out", func(t *testing.T, app *App, p *person) string {
+		g := p.grant(t, app)
+		ended(t, app.Accounts.Logout(app.as(t, p), auth.LogoutInput{RefreshToken: g.RefreshToken}))
+		return g.AccessToken
+	}},
+	{"whose session was ended from another one", func(t *testing.T, app *App, p *person) string {
+		q := signIn(t, app, p.role, p.tenant)
+		ended(t, app.Accounts.EndOtherSessions(app.as(t, q)))
+		return q.token
+	}},
+	{"whose account was disabled", func(t *testing.T, app *App, p *person) string {
+		q := signIn(t, app, p.role, p.tenant)
+		ended(t, app.Accounts.Disable(t.Context(), q.account.ID))
+		return q.token
+	}},
+	{"whose password was changed", func(t *testing.T, app *App, p *person) string {
+		q := signIn(t, app, p.role, p.tenant)
+		ended(t, app.Accounts.SetPassword(t.Context(), q.account.ID, "another horse battery staple"))
+		return q.token
+	}},
+	{"that is a refresh token", func(t *testing.T, app *App, p *person) string {
+		return p.grant(t, app).RefreshToken
+	}},
+}
+
+// as is the context of somebody's request, under no session in particular.
+func (a *App) as(t *testing.T, p *person) context.Context {
+	return access.With(t.Context(), a.Policy.Principal(p.account.ID, p.tenant, p.role))
+}
+
+func ended(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // roles calls each operation as each role: who may not gets 403, who may does
