@@ -53,6 +53,7 @@ func (a *App) openAccounts(throwaway bool) error {
 		return err
 	}
 	a.fingerprintKey = keys.Derive("idempotency fingerprint")
+	a.identityKey = keys.Derive("identities")
 	a.tokens, err = auth.NewTokens(auth.TokenConfig{
 		Keys: keys, Issuer: a.cfg.Issuer, Audience: a.cfg.Issuer, Life: a.cfg.TokenTTL,
 		Revocations: a.revocations,
@@ -120,7 +121,11 @@ func (t accountTable) List(ctx context.Context, after string, limit int) ([]auth
 }
 
 func (t accountTable) Insert(ctx context.Context, a auth.Account) error {
-	_, err := db.Exec(ctx, t.app.DB,
+	return insertAccount(ctx, t.app.DB, a)
+}
+
+func insertAccount(ctx context.Context, q db.Querier, a auth.Account) error {
+	_, err := db.Exec(ctx, q,
 		`INSERT INTO ashlar_accounts (`+accountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		a.ID, a.Email, a.PasswordHash, a.Role, a.Tenant, a.CreatedAt, a.DisabledAt, a.Epoch)
 	if db.IsUnique(err, "email") {

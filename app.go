@@ -51,6 +51,7 @@ type App struct {
 	gate           *limit.Gate // nil where no load is shed
 	keys           idempotency
 	fingerprintKey []byte
+	identityKey    []byte
 	health         *health.Checks
 	metrics        *metric.Registry
 	modules        []Module

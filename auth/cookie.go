@@ -59,6 +59,14 @@ func (a *Accounts) SignInCookie(ctx context.Context, in Credentials) (CookieSess
 	if err != nil {
 		return CookieSession{}, err
 	}
+	return a.OpenCookieSession(ctx, account)
+}
+
+// OpenCookieSession is [Accounts.OpenSession] for a browser.
+func (a *Accounts) OpenCookieSession(ctx context.Context, account Account) (CookieSession, error) {
+	if account.DisabledAt != nil {
+		return CookieSession{}, ErrSignIn.Wrap(fmt.Errorf("account %s is disabled", account.ID))
+	}
 	s, secret := a.newSession(ctx, account), newCookieSecret()
 	s.SecretHash = secret.hash()
 	if err := a.open(ctx, s); err != nil {

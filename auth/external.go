@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/id"
 )
 
@@ -35,8 +36,10 @@ type IdentitiesConfig struct {
 	Admit Admit
 	// Role reports whether a role exists. Nil takes any.
 	Role func(role string) bool
-	// SecondFactor asks for a code here too. Nil leaves it to the provider,
-	// which has its own.
+	// Cookies has sign-ins end with a session cookie instead of tokens.
+	Cookies bool
+	// SecondFactor judges the codes of those who are asked for one here too.
+	// Nil asks nobody: the provider has its own.
 	SecondFactor SecondFactor
 	// Audit keeps what was refused. Nil keeps nothing.
 	Audit Audit
@@ -50,10 +53,11 @@ type IdentitiesConfig struct {
 	Now func() time.Time
 }
 
-// An Opener opens a session for somebody whose identity is certain.
+// An Opener opens a session for somebody whose identity is certain; [Accounts]
+// is one.
 type Opener interface {
-	// OpenSession signs the account in.
 	OpenSession(ctx context.Context, account Account) (Grant, error)
+	OpenCookieSession(ctx context.Context, account Account) (CookieSession, error)
 }
 
 // NewIdentities returns the service, or says what is missing.
@@ -76,12 +80,20 @@ func NewIdentities(c IdentitiesConfig) (*Identities, error) {
 // Key returns the 32 bytes that seal what a browser keeps.
 func (s *Identities) Key() []byte { return s.c.Key }
 
-// Who returns the principal of a request, or why there is none.
-func (s *Identities) Who(r *http.Request) (access.Principal, error) {
+// Person returns the principal of a request, or why it may not link an
+// identity: it is nobody, or an API key.
+func (s *Identities) Person(r *http.Request) (access.Principal, error) {
 	if s.c.Who == nil {
-		return access.Principal{}, ErrIdentity.Wrap(failure("nobody can link an identity: the service does not know principals"))
+		return access.Principal{}, fault.ErrUnauthenticated
 	}
-	return s.c.Who(r)
+	who, err := s.c.Who(r)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	if who.Anonymous() {
+		return access.Principal{}, fault.ErrUnauthenticated
+	}
+	return person(access.With(r.Context(), who))
 }
 
 // Recognize returns the account that signs in with an identity. The first time
@@ -195,24 +207,22 @@ func (s *Identities) Of(ctx context.Context, account string) ([]LinkedIdentity, 
 	return s.c.Identities.OfAccount(ctx, account)
 }
 
-// Unlink takes an identity from an account. The error is [ErrNoIdentity], also
-// for an identity of another account, [ErrIdentityLast] for the only way in
-// that the account has, or the store's.
-func (s *Identities) Unlink(ctx context.Context, account, id string) error {
-	owner, err := s.c.Accounts.ByID(ctx, account)
+// Unlink takes an identity from the account of the principal of ctx. The error
+// is [ErrNoIdentity], also for an identity of another account,
+// [ErrIdentityLast] for the only way in that the account has,
+// [fault.ErrDenied] for an API key, or the store's.
+func (s *Identities) Unlink(ctx context.Context, id string) error {
+	who, err := person(ctx)
+	if err != nil {
+		return err
+	}
+	owner, err := s.c.Accounts.ByID(ctx, who.ID)
 	if err != nil {
 		return fmt.Errorf("find the account of an identity: %w", err)
 	}
-	all, err := s.c.Identities.OfAccount(ctx, account)
-	if err != nil {
-		return fmt.Errorf("find the identities of an account: %w", err)
-	}
-	if owner.PasswordHash == "" && len(all) == 1 && all[0].ID == id {
-		return ErrIdentityLast
-	}
 	event := NewEvent(ctx, IdentityUnlinked, Succeeded)
-	event.Subject = account
-	return s.c.Identities.Unlink(ctx, account, id, event)
+	event.Subject = owner.ID
+	return s.c.Identities.Unlink(ctx, owner.ID, id, owner.PasswordHash != "", event)
 }
 
 func (s *Identities) link(account string, who Identity) LinkedIdentity {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/ashlar-go/ashlar/rule"
@@ -41,62 +42,81 @@ func (s *Identities) Spend(ctx context.Context, secret string, until time.Time) 
 }
 
 // Code returns a code that opens a session of the account, once, within a
-// minute, together with a secret that only the person's browser has.
-func (s *Identities) Code(ctx context.Context, account Account, browser string) (string, error) {
+// minute, together with a secret that only the person's browser has. With
+// factor set, an account that has a second factor needs that, too.
+func (s *Identities) Code(ctx context.Context, account Account, browser string, factor bool) (string, error) {
 	life := codeLife
-	if s.c.SecondFactor != nil {
+	if factor {
 		life = codeLifeFactor
 	}
 	code := Secret()
 	fresh, err := s.c.Identities.KeepTicket(ctx, Ticket{
-		Key: sum("code", code), Browser: sum("browser", browser), Account: account.ID, Until: s.c.Now().Add(life),
+		Key: sum("code", code), Browser: sum("browser", browser), Account: account.ID, Factor: factor, Until: s.c.Now().UTC().Add(life),
 	})
-	if err != nil || !fresh {
-		return "", errors.Join(err, failure("keep a sign-in code"))
+	if err != nil {
+		return "", fmt.Errorf("keep a sign-in code: %w", err)
+	}
+	if !fresh {
+		return "", failure("a sign-in code of 256 random bits is there already")
 	}
 	return code, nil
 }
 
-// Redeem opens the session that a code stands for. The error is
-// [ErrSignInCode], or what the second factor and the session say. A code whose
-// second factor is missing can be used again with it; one that came with a
-// wrong second factor is spent.
-func (s *Identities) Redeem(ctx context.Context, in SignInCode, browser string) (Grant, error) {
+// Redeem returns the account that a code stands for. The error is
+// [ErrSignInCode], or what the second factor says. A code whose second factor
+// is missing can be used again with it; one that came with a wrong second
+// factor is spent.
+func (s *Identities) Redeem(ctx context.Context, in SignInCode, browser string) (Account, error) {
 	key, browser := sum("code", in.Code), sum("browser", browser)
 	ticket, err := s.c.Identities.Ticket(ctx, key, browser)
 	switch {
 	case err != nil:
-		return Grant{}, err
+		return Account{}, err
 	case !s.c.Now().Before(ticket.Until):
-		return Grant{}, ErrSignInCode.Wrap(failure("the sign-in code is too old"))
+		return Account{}, ErrSignInCode.Wrap(failure("the sign-in code is too old"))
 	}
 	asked := false
-	if s.c.SecondFactor != nil {
+	if ticket.Factor && s.c.SecondFactor != nil {
 		if asked, err = s.c.SecondFactor.Required(ctx, ticket.Account); err != nil {
-			return Grant{}, fmt.Errorf("ask for a second factor: %w", err)
+			return Account{}, fmt.Errorf("ask for a second factor: %w", err)
 		}
 	}
 	if asked && in.SecondFactor == "" {
-		return Grant{}, ErrSecondFactorRequired
+		return Account{}, ErrSecondFactorRequired
 	}
 	if err := s.c.Identities.TakeTicket(ctx, key, browser); err != nil {
-		return Grant{}, err
+		return Account{}, err
 	}
 	if asked {
 		if err := s.c.SecondFactor.Check(ctx, ticket.Account, in.SecondFactor); err != nil {
-			return Grant{}, err
+			return Account{}, err
 		}
 	}
 	account, err := s.c.Accounts.ByID(ctx, ticket.Account)
 	switch {
 	case errors.Is(err, ErrNoAccount):
-		return Grant{}, ErrSignInCode.Wrap(failure("the account is gone"))
+		return Account{}, ErrSignInCode.Wrap(failure("the account is gone"))
 	case err != nil:
-		return Grant{}, fmt.Errorf("find the account of a sign-in code: %w", err)
-	case account.DisabledAt != nil: // within the minute
-		return Grant{}, ErrSignInCode.Wrap(fmt.Errorf("account %s is disabled", account.ID))
+		return Account{}, fmt.Errorf("find the account of a sign-in code: %w", err)
 	}
-	return s.c.Sessions.OpenSession(ctx, account)
+	return account, nil
+}
+
+// Cookies reports whether a sign-in ends with a session cookie.
+func (s *Identities) Cookies() bool { return s.c.Cookies }
+
+// Open opens a session: what to answer as JSON, a [Grant] or a [CookieSession],
+// and the cookies to set. A disabled account is [ErrSignIn].
+func (s *Identities) Open(ctx context.Context, account Account) (body any, cookies []*http.Cookie, err error) {
+	if s.c.Cookies {
+		opened, err := s.c.Sessions.OpenCookieSession(ctx, account)
+		if err != nil {
+			return nil, nil, err
+		}
+		return opened, opened.Cookies(), nil
+	}
+	grant, err := s.c.Sessions.OpenSession(ctx, account)
+	return grant, nil, err
 }
 
 // Secret returns 256 random bits as 43 characters that are safe in a URL.

@@ -73,12 +73,16 @@ func (m *MemoryIdentities) Admit(ctx context.Context, account Account, link Link
 }
 
 // Unlink implements [IdentityStore].
-func (m *MemoryIdentities) Unlink(_ context.Context, account, id string, _ ...SecurityEvent) error {
+func (m *MemoryIdentities) Unlink(_ context.Context, account, id string, last bool, _ ...SecurityEvent) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	more := slices.ContainsFunc(m.links, func(l LinkedIdentity) bool { return l.ID != id && l.Account == account })
 	i := slices.IndexFunc(m.links, func(l LinkedIdentity) bool { return l.ID == id && l.Account == account })
 	if i < 0 {
 		return ErrNoIdentity
+	}
+	if !last && !more {
+		return ErrIdentityLast
 	}
 	m.links = slices.Delete(m.links, i, i+1)
 	return nil

@@ -60,6 +60,11 @@ type LinkedIdentity struct {
 	LinkedAt time.Time `json:"linked_at"`
 }
 
+// LinkedIdentities are those of one account, at most one of each provider.
+type LinkedIdentities struct {
+	Identities []LinkedIdentity `json:"identities"`
+}
+
 // An Admission says what somebody becomes who signs in for the first time.
 type Admission struct {
 	Role   string
@@ -76,6 +81,7 @@ type Ticket struct {
 	Key     string    `json:"key"`
 	Browser string    `json:"browser"`
 	Account string    `json:"account"`
+	Factor  bool      `json:"factor"` // a second factor is asked if the account has one
 	Until   time.Time `json:"until"`
 }
 
@@ -93,8 +99,10 @@ type IdentityStore interface {
 	// Admit keeps a new account and its first link, both or none. It returns
 	// ErrEmailTaken or ErrIdentityTaken.
 	Admit(ctx context.Context, account Account, link LinkedIdentity, events ...SecurityEvent) error
-	// Unlink forgets a link of this account, or returns ErrNoIdentity.
-	Unlink(ctx context.Context, account, id string, events ...SecurityEvent) error
+	// Unlink forgets a link of this account, or returns ErrNoIdentity. Unless
+	// last is set it returns ErrIdentityLast for the last link that the account
+	// has, of two callers at once to one.
+	Unlink(ctx context.Context, account, id string, last bool, events ...SecurityEvent) error
 
 	// KeepTicket keeps a ticket and reports whether its key is new. It may
 	// forget tickets whose time is over.

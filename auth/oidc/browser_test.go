@@ -45,11 +45,10 @@ func open(t *testing.T, providers ...oidc.Provider) *app {
 	return openWith(t, oidc.Config{Providers: providers})
 }
 
-func openWith(t *testing.T, c oidc.Config) *app {
+func openWith(t *testing.T, c oidc.Config, change ...func(*auth.IdentitiesConfig)) *app {
 	t.Helper()
 	a := &app{t: t, accounts: auth.NewMemory()}
-	var err error
-	a.identities, err = auth.NewIdentities(auth.IdentitiesConfig{
+	ids := auth.IdentitiesConfig{
 		Accounts: a.accounts, Identities: auth.NewMemoryIdentities(a.accounts), Sessions: sessions{},
 		Key: bytes.Repeat([]byte{7}, 32), Audit: &a.audit,
 		Admit: func(_ context.Context, who auth.Identity) (auth.Admission, error) {
@@ -61,7 +60,12 @@ func openWith(t *testing.T, c oidc.Config) *app {
 		Who: func(r *http.Request) (access.Principal, error) {
 			return access.Principal{ID: r.Header.Get("X-Test-Account"), Credential: r.Header.Get("X-Test-Credential")}, nil
 		},
-	})
+	}
+	for _, c := range change {
+		c(&ids)
+	}
+	var err error
+	a.identities, err = auth.NewIdentities(ids)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +93,10 @@ type sessions struct{}
 
 func (sessions) OpenSession(_ context.Context, account auth.Account) (auth.Grant, error) {
 	return auth.Grant{AccessToken: "of " + account.ID, TokenType: "Bearer", ExpiresIn: 900}, nil
+}
+
+func (sessions) OpenCookieSession(context.Context, auth.Account) (auth.CookieSession, error) {
+	return auth.CookieSession{ID: "ses_1", ExpiresIn: 900}, nil
 }
 
 // events keeps what is recorded.

@@ -46,6 +46,9 @@ type Provider struct {
 	// where anyone can sign up with any address, an attacker may have made the
 	// account before. Empty links nothing by address.
 	Domains []string
+	// SecondFactor asks accounts that have a second factor in this app for it
+	// after the provider's sign-in too. The page sends it with the code.
+	SecondFactor bool
 }
 
 // Config is what New works with.

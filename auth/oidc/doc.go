@@ -23,6 +23,8 @@
 // the person is back it is at /welcome#code=…, and the page gives the code to
 // POST /v1/auth/oidc/token for a session. The code is good once, for a minute,
 // and in that browser only: it comes with a cookie that scripts cannot read.
+// Where the app signs in by session cookie there is no code: the person is at
+// /welcome and has the cookie.
 //
 // Whatever is wrong with a callback or with what the provider says, the answer
 // is [ErrFailed]; why is for the log.

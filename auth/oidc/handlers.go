@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 	"time"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
@@ -53,14 +52,9 @@ func (s *SignIn) link(w http.ResponseWriter, r *http.Request) error {
 	if err := s.crossing.Check(r); err != nil {
 		return fault.ErrDenied.Wrap(err)
 	}
-	who, err := s.identities.Who(r)
-	switch {
-	case err != nil:
+	who, err := s.identities.Person(r)
+	if err != nil {
 		return err
-	case who.Anonymous():
-		return fault.ErrUnauthenticated
-	case strings.HasPrefix(who.Credential, "key_"):
-		return fault.ErrDenied.Wrap(failure("an API key may not add a way to sign in"))
 	}
 	location, err := s.begin(w, r, who.ID)
 	if err != nil {
@@ -130,7 +124,7 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) error {
 	cookie(w, flowCookie, "", -1, http.SameSiteLaxMode)
 	ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
 	defer cancel()
-	first, err := s.identities.Spend(ctx, f.State, time.Unix(f.Until, 0))
+	first, err := s.identities.Spend(ctx, f.State, time.Unix(f.Until, 0).UTC())
 	if err != nil {
 		return err
 	}
@@ -141,31 +135,43 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return ErrFailed.Wrap(short(err))
 	}
-	fragment, err := s.settle(ctx, w, f, who)
+	told, err := s.settle(ctx, w, p, f, who)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", f.ReturnTo+"#"+fragment)
+	w.Header().Set("Location", f.ReturnTo+told)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
-// settle does what the flow was begun for, and returns what the page is told.
-func (s *SignIn) settle(ctx context.Context, w http.ResponseWriter, f flow, who auth.Identity) (fragment string, err error) {
+// settle does what the flow was begun for, and returns the fragment that tells
+// the page about it: one with a code, unless a session cookie says it all.
+func (s *SignIn) settle(ctx context.Context, w http.ResponseWriter, p *provider, f flow, who auth.Identity) (told string, err error) {
 	if f.Link != "" {
-		return "linked=" + f.Provider, s.identities.Link(ctx, f.Link, who)
+		return "#linked=" + f.Provider, s.identities.Link(ctx, f.Link, who)
 	}
 	account, err := s.identities.Recognize(ctx, who)
 	if err != nil {
 		return "", err
 	}
+	if s.identities.Cookies() && !p.SecondFactor {
+		_, cookies, err := s.identities.Open(ctx, account)
+		setCookies(w, cookies)
+		return "", err
+	}
 	browser := auth.Secret()
-	code, err := s.identities.Code(ctx, account, browser)
+	code, err := s.identities.Code(ctx, account, browser, p.SecondFactor)
 	if err != nil {
 		return "", err
 	}
 	cookie(w, codeCookie, browser, codeCookieLife, http.SameSiteStrictMode)
-	return "code=" + code, nil
+	return "#code=" + code, nil
+}
+
+func setCookies(w http.ResponseWriter, cookies []*http.Cookie) {
+	for _, c := range cookies {
+		http.SetCookie(w, c)
+	}
 }
 
 // codeCookieLife only bounds what a browser keeps; a code's own life is up to
@@ -201,10 +207,15 @@ func (s *SignIn) exchange(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return auth.ErrSignInCode.Wrap(err)
 	}
-	session, err := s.identities.Redeem(r.Context(), in, browser)
+	account, err := s.identities.Redeem(r.Context(), in, browser)
 	if err != nil {
 		return err
 	}
+	session, cookies, err := s.identities.Open(r.Context(), account)
+	if err != nil {
+		return err
+	}
+	setCookies(w, cookies)
 	cookie(w, codeCookie, "", -1, http.SameSiteStrictMode)
 	return answer(w, session)
 }

@@ -438,7 +438,7 @@ func TestTimeIsShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code, err := ids.Code(t.Context(), account, "browser")
+		code, err := ids.Code(t.Context(), account, "browser", false)
 		if err != nil {
 			t.Fatal(err)
 		}
