@@ -26,9 +26,9 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 )
 
-// identities is an app with Ann, who has a password, and a service that knows
+// identityApp is an app with Ann, who has a password, and a service that knows
 // corp.test. Newcomers become clerks of t2.
-func identities(t *testing.T, env ...string) (*ashlartest.App, *auth.Identities) {
+func identityApp(t *testing.T, env ...string) (*ashlartest.App, *auth.Identities) {
 	t.Helper()
 	app := ashlartest.Open(t, env...)
 	app.Grant("clerk", "greetings:read")
@@ -43,7 +43,7 @@ func identities(t *testing.T, env ...string) (*ashlartest.App, *auth.Identities)
 	return app, service
 }
 
-func ann(t *testing.T, app *ashlartest.App) auth.Account {
+func annAt(t *testing.T, app *ashlartest.App) auth.Account {
 	t.Helper()
 	app.Migrate()
 	account, err := app.Accounts.Create(t.Context(), auth.NewAccount{Email: "ann@corp.test", Password: "square-and-true", Role: "clerk", Tenant: "t1"})
@@ -53,8 +53,8 @@ func ann(t *testing.T, app *ashlartest.App) auth.Account {
 	return account
 }
 
-// who is an identity of a provider that is the authority for corp.test.
-func who(subject, email string) auth.Identity {
+// saidByCorp is an identity of a provider that is the authority for corp.test.
+func saidByCorp(subject, email string) auth.Identity {
 	return auth.Identity{
 		Provider: "corp", Issuer: "https://login.corp.test", Subject: subject, Email: email,
 		Authority: strings.HasSuffix(strings.ToLower(email), "@corp.test"),
@@ -63,11 +63,11 @@ func who(subject, email string) auth.Identity {
 
 func TestAnIdentityReachesOnlyItsOwnAccount(t *testing.T) {
 	t.Parallel()
-	app, service := identities(t)
-	account := ann(t, app)
+	app, service := identityApp(t)
+	account := annAt(t, app)
 	elsewhere := auth.Identity{Provider: "large", Issuer: "https://large.test", Subject: "1", Email: "ann@corp.test"}
-	unverified := who("2", "")
-	turnedAway := who("3", "x@nowhere.test")
+	unverified := saidByCorp("2", "")
+	turnedAway := saidByCorp("3", "x@nowhere.test")
 	for reason, w := range map[string]auth.Identity{
 		"the provider is no authority": elsewhere, "no verified address": unverified, "was not admitted": turnedAway,
 	} {
@@ -81,27 +81,27 @@ func TestAnIdentityReachesOnlyItsOwnAccount(t *testing.T) {
 		}
 	}
 
-	got, err := service.Recognize(t.Context(), who("ann", "Ann@Corp.test"))
+	got, err := service.Recognize(t.Context(), saidByCorp("ann", "Ann@Corp.test"))
 	if err != nil || got.ID != account.ID {
 		t.Fatalf("the authority's word opens %+v, %v", got, err)
 	}
 	// The address has passed to somebody else, who must not get the account along.
-	if got, err := service.Recognize(t.Context(), who("another-ann", "ann@corp.test")); !errors.Is(err, auth.ErrIdentity) {
+	if got, err := service.Recognize(t.Context(), saidByCorp("another-ann", "ann@corp.test")); !errors.Is(err, auth.ErrIdentity) {
 		t.Errorf("a second owner of the address gets %+v, %v", got, err)
 	}
 	// What the provider says of the address later does not matter any more.
-	if got, err := service.Recognize(t.Context(), who("ann", "")); err != nil || got.ID != account.ID {
+	if got, err := service.Recognize(t.Context(), saidByCorp("ann", "")); err != nil || got.ID != account.ID {
 		t.Errorf("a linked identity opens %+v, %v", got, err)
 	}
 
-	bob, err := service.Recognize(t.Context(), who("bob", "bob@home.test"))
+	bob, err := service.Recognize(t.Context(), saidByCorp("bob", "bob@home.test"))
 	if err != nil || bob.Role != "clerk" || bob.Tenant != "t2" || bob.Email != "bob@home.test" {
 		t.Fatalf("a newcomer is %+v, %v", bob, err)
 	}
-	if again, err := service.Recognize(t.Context(), who("bob", "bob@home.test")); err != nil || again.ID != bob.ID {
+	if again, err := service.Recognize(t.Context(), saidByCorp("bob", "bob@home.test")); err != nil || again.ID != bob.ID {
 		t.Errorf("the second time he is %+v, %v", again, err)
 	}
-	if err := service.Link(t.Context(), account.ID, who("bob", "bob@home.test")); !errors.Is(err, auth.ErrIdentityTaken) {
+	if err := service.Link(t.Context(), account.ID, saidByCorp("bob", "bob@home.test")); !errors.Is(err, auth.ErrIdentityTaken) {
 		t.Errorf("another's identity is linked: %v", err)
 	}
 	if err := service.Link(t.Context(), account.ID, elsewhere); err != nil {
@@ -118,13 +118,13 @@ func TestAnIdentityReachesOnlyItsOwnAccount(t *testing.T) {
 // Of many first sign-ins at once one makes the account.
 func TestANewcomerIsAdmittedOnce(t *testing.T) {
 	t.Parallel()
-	app, service := identities(t)
+	app, service := identityApp(t)
 	app.Migrate()
 	var crowd sync.WaitGroup
 	var failed atomic.Int32
 	for range 16 {
 		crowd.Go(func() {
-			if _, err := service.Recognize(t.Context(), who("bob", "bob@home.test")); err != nil {
+			if _, err := service.Recognize(t.Context(), saidByCorp("bob", "bob@home.test")); err != nil {
 				if !errors.Is(err, auth.ErrIdentity) {
 					t.Error(err)
 				}
@@ -141,12 +141,12 @@ func TestANewcomerIsAdmittedOnce(t *testing.T) {
 
 func TestIdentitiesAreListedAndUnlinked(t *testing.T) {
 	t.Parallel()
-	app, service := identities(t)
-	account := ann(t, app)
-	if _, err := service.Recognize(t.Context(), who("ann", "ann@corp.test")); err != nil {
+	app, service := identityApp(t)
+	account := annAt(t, app)
+	if _, err := service.Recognize(t.Context(), saidByCorp("ann", "ann@corp.test")); err != nil {
 		t.Fatal(err)
 	}
-	bob, err := service.Recognize(t.Context(), who("bob", "bob@home.test"))
+	bob, err := service.Recognize(t.Context(), saidByCorp("bob", "bob@home.test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,8 +177,8 @@ func TestIdentitiesAreListedAndUnlinked(t *testing.T) {
 // Secrets are kept as sums, and each is good once.
 func TestTickets(t *testing.T) {
 	t.Parallel()
-	app, service := identities(t)
-	account := ann(t, app)
+	app, service := identityApp(t)
+	account := annAt(t, app)
 	code, err := service.Code(t.Context(), account, "the browser's secret", false)
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestSignInWithAProvider(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			app, service := identities(t, c.env...)
+			app, service := identityApp(t, c.env...)
 			provider := smallProvider(t)
 			signIn, err := oidc.New(oidc.Config{
 				Origin: "https://pay.test", Identities: service, Log: app.App.Log,
@@ -244,7 +244,7 @@ func TestSignInWithAProvider(t *testing.T) {
 				t.Fatal(err)
 			}
 			signIn.Mount(app.Handle)
-			account := ann(t, app)
+			account := annAt(t, app)
 
 			begun := app.Anonymous().Do("GET", "/v1/auth/oidc/corp?return_to=/welcome", "")
 			there, err := url.Parse(begun.Header().Get("Location"))
