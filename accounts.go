@@ -22,6 +22,7 @@ func SignIn(a *App) Module {
 			op.Public(), op.Fails(signInFaults()...)),
 	}
 	operations = append(operations, a.sessionOperations()...)
+	operations = append(operations, a.apiKeyOperations()...)
 	return Module{Name: "auth", Operations: operations, Docs: signInDocs()}
 }
 
@@ -38,6 +39,7 @@ func signInDocs() op.Docs {
 		authPackage + "Credentials.Code":   "For accounts with a second factor: what the authenticator shows, or a recovery code.",
 	}
 	maps.Copy(docs, sessionDocs())
+	maps.Copy(docs, apiKeyDocs())
 	return docs
 }
 
@@ -73,7 +75,7 @@ func (a *App) openAccounts(throwaway bool) error {
 		SessionIdle: a.cfg.SessionIdle, SessionLife: a.cfg.SessionLife,
 		Audit: auditLog{a.DB}, Log: a.Log,
 	})
-	return nil
+	return a.openAPIKeys()
 }
 
 func (a *App) signingKeys(throwaway bool) (*auth.Keys, error) {

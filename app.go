@@ -49,6 +49,7 @@ type App struct {
 	following      sync.Mutex  // of followed
 	followed       int64       // the last revocation that was read
 	gate           *limit.Gate // nil where no load is shed
+	apiKeys        *auth.APIKeys
 	keys           idempotency
 	fingerprintKey []byte
 	identityKey    []byte

@@ -105,8 +105,8 @@ func (a *App) mountBuiltin(mux *serve.Mux) error {
 }
 
 // authenticate finds the principal of a request: the one that an outer handler
-// put into its context, or the holder of its access token, with the
-// permissions that the holder's role has now.
+// put into its context, or the holder of its access token or API key, with
+// the permissions that the holder's role has now.
 func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 	if who := access.From(r.Context()); !who.Anonymous() {
 		return who, nil
@@ -117,6 +117,9 @@ func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 	}
 	if !present {
 		return a.byCookie(r)
+	}
+	if auth.IsAPIKey(token) {
+		return a.apiKey(r.Context(), token)
 	}
 	claims, err := a.tokens.Verify(r.Context(), token)
 	if err != nil {

@@ -137,6 +137,7 @@ func (a *App) startTasks(ctx context.Context) (wait func(time.Duration) error) {
 		{"ashlar.revocations.sweep", a.sweepRevocations},
 		{"ashlar.sessions.sweep", a.sweepSessions},
 		{"ashlar.audit.sweep", auditLog{a.DB}.sweep(a.cfg.AuditKeep)},
+		{"ashlar.api-keys.note", a.noteAPIKeys},
 	}
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)

@@ -40,3 +40,17 @@ func Remembered(t *Tokens) (n int) {
 	}
 	return n
 }
+
+// Resigned gives a key the checksum of what it says.
+func Resigned(signed string) string {
+	sum := checksum(signed)
+	return signed + string(sum[:])
+}
+
+// RememberedKeys counts the API keys in memory.
+func RememberedKeys(k *APIKeys) (n int) {
+	for i := range k.held.shards {
+		n += len(k.held.shards[i].young) + len(k.held.shards[i].old)
+	}
+	return n
+}

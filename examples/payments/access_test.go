@@ -43,6 +43,9 @@ func TestRoles(t *testing.T) {
 		"auth.sessions.list":       everyone,
 		"auth.sessions.end":        everyone,
 		"auth.sessions.end_others": everyone,
+		"api_keys.create":          everyone,
+		"api_keys.list":            everyone,
+		"api_keys.end":             everyone,
 	}
 	for _, o := range s.Operations() {
 		spec := o.Spec()

@@ -28,6 +28,7 @@ func TestAttacks(t *testing.T) {
 			"payments.refunds": {Make: onAPayment(captured)},
 
 			"auth.sessions.end": {Make: func(owner *ashlartest.Client) any { return anotherSession(t, s.App, owner) }, Personal: true},
+			"api_keys.end":      {Make: onAnAPIKey, Personal: true},
 		},
 		Shared: map[string]string{
 			"payments.authorize": "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
@@ -60,4 +61,9 @@ func onAPayment(changes ...func(*payment.Authorize)) func(*ashlartest.Client) an
 	return func(owner *ashlartest.Client) any {
 		return payment.ByID{ID: pay(owner, "payments.authorize", order(changes...)).OK().ID}
 	}
+}
+
+// onAnAPIKey makes an API key of the owner's and names it.
+func onAnAPIKey(owner *ashlartest.Client) any {
+	return auth.ByAPIKey{ID: apiKeyOf(owner, payment.Read).ID}
 }

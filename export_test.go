@@ -1,0 +1,16 @@
+package ashlar
+
+import (
+	"context"
+
+	"github.com/ashlar-go/ashlar/auth"
+)
+
+// APIKeyStoreOf is where an app keeps its API keys.
+func APIKeyStoreOf(a *App) auth.APIKeyStore { return apiKeyTable{a} }
+
+// NoteAPIKeys is the task that writes when API keys were used.
+func NoteAPIKeys(ctx context.Context, a *App) error { return a.noteAPIKeys(ctx) }
+
+// FollowRevocations is the task that keeps up with other instances.
+func FollowRevocations(ctx context.Context, a *App) error { return a.followRevocations(ctx) }
