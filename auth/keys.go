@@ -102,7 +102,7 @@ func LoadOrCreateKeys(path string) (*Keys, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("read the signing keys: %s may be read by others; make it 0600, and a new key if anyone has", path)
 	}
-	text, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("read the signing keys: %w", err)
 	}

@@ -78,7 +78,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // readSecret reads the file that NAME_FILE names, without the newline that
 // editors and shells leave at its end.
 func readSecret(path string) (value, problem string) {
-	file, err := os.Open(path) // #nosec G304 -- the operator names the file
+	file, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return "", "cannot be read: " + err.Error()
 	}

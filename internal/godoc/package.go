@@ -81,7 +81,7 @@ func importPath(dir string) (string, error) {
 		return "", err
 	}
 	for root := abs; ; root = filepath.Dir(root) {
-		text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+		text, err := os.ReadFile(filepath.Join(root, "go.mod")) //nolint:gosec // above the folder that whoever runs it named
 		switch {
 		case err == nil:
 			below, err := filepath.Rel(root, abs)
