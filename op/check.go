@@ -67,7 +67,7 @@ func Check(operations []Operation) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, checkShared(operations, first)...)...)
 }
 
 // finish makes the checks that need the whole declaration.
@@ -100,6 +100,7 @@ func (s *Spec) finish() Operation {
 		s.mistake("Cache would keep an answer that sets a cookie")
 	}
 	s.checkIdempotent()
+	s.checkQuotas()
 	return Operation{s}
 }
 

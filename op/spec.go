@@ -113,6 +113,9 @@ type Spec struct {
 	// MaxBody is the greatest size of a request body in bytes; zero means
 	// the default of whoever serves it.
 	MaxBody int64
+	// Quotas are how often the operation may be called, beyond what an app
+	// sets for all of them.
+	Quotas []Quota
 	// Deprecated is when the operation was deprecated, and Sunset when it
 	// will go; zero means not.
 	Deprecated, Sunset time.Time

@@ -73,7 +73,7 @@ func TestDefaults(t *testing.T) {
 
 func TestFaultsAreTheWholeContract(t *testing.T) {
 	t.Parallel()
-	always := []string{"malformed", "invalid", "internal", "overloaded", "unavailable", "deadline_exceeded"}
+	always := []string{"malformed", "invalid", "rate_limited", "internal", "overloaded", "unavailable", "deadline_exceeded"}
 	command := append(slices.Clone(always), "not_acceptable", "request_timeout", "body_too_large", "media_type_unsupported")
 	keys := []string{"idempotency_key_missing", "idempotency_key_malformed", "idempotency_key_reused", "idempotency_key_in_flight"}
 	fn := answer[byID, tagged]

@@ -56,6 +56,9 @@ func successHeaders(s *op.Spec) object {
 	add(s.SetsCookies, "Set-Cookie", "The cookies of the answer.")
 	add(s.Cached, "Cache-Control", "How long the caller may keep the answer.")
 	add(s.Idempotent > 0, "Idempotency-Replayed", "Is true if an earlier request with the same key had this answer.")
+	if len(s.Quotas) > 0 {
+		h = append(h, rateLimitHeaders()...)
+	}
 	add(!s.Deprecated.IsZero(), "Deprecation", "When the operation was deprecated (RFC 9745).")
 	add(!s.Sunset.IsZero(), "Sunset", "When the operation will be gone (RFC 8594).")
 	return h
@@ -102,10 +105,14 @@ func problemHeaders(status int, codes []string) object {
 			{"schema", object{{"type", "string"}}},
 		}}}
 	case status == fault.ErrLimited.Status(), status == fault.ErrUnavailable.Status():
-		return object{{"Retry-After", object{
+		h := object{{"Retry-After", object{
 			{"description", "How many seconds to wait before the request is worth repeating."},
 			{"schema", seconds},
 		}}}
+		if slices.Contains(codes, fault.ErrLimited.Code()) {
+			h = append(h, rateLimitHeaders()...)
+		}
+		return h
 	case slices.Contains(codes, fault.ErrKeyInFlight.Code()):
 		return object{{"Retry-After", object{
 			{"description", "With " + fault.ErrKeyInFlight.Code() + ": how many seconds the earlier request may still take."},
@@ -113,6 +120,17 @@ func problemHeaders(status int, codes []string) object {
 		}}}
 	}
 	return nil
+}
+
+// rateLimitHeaders are the fields of draft-ietf-httpapi-ratelimit-headers.
+func rateLimitHeaders() object {
+	field := func(description string) object {
+		return object{{"description", description}, {"schema", object{{"type", "string"}}}}
+	}
+	return object{
+		{"RateLimit-Policy", field("The limits that hold, a list of names: q is how many requests may come at once, w the seconds in which so many recover.")},
+		{"RateLimit", field("What is left of each limit: r requests; t is the seconds until all of them are there again or, with 429, until the request is worth repeating.")},
+	}
 }
 
 // problemSchema describes [fault.Problem].
