@@ -141,7 +141,7 @@ func shop() []op.Operation {
 	old := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	all := []op.Operation{
 		op.Command("payments.authorize", "POST /v1/payments", answer[Authorize, Payment],
-			op.Allow(shopWrite), op.Idempotent(24*time.Hour), op.Created("/v1/payments/{id}"), op.Fails(errDeclined)),
+			op.Allow(shopWrite), op.Idempotent(24*time.Hour), op.Created("/v1/payments/{id}"), op.Limit(50, time.Second), op.Fails(errDeclined)),
 		op.Query("payments.list", "GET /v1/payments", answer[ListPayments, op.Page[Payment]], op.Allow(shopRead)),
 		op.Query("payments.get", "GET /v1/payments/{id}", answer[ByID, Payment],
 			op.Allow(shopRead), op.Cache(5*time.Second), op.Fails(errPayment)),

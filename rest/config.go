@@ -37,6 +37,9 @@ type Config struct {
 	// checked and only the function is left to run, so that nobody takes a
 	// place who has no right to it.
 	Places func(*op.Spec) Room
+	// Limits hold callers to what the service can bear. Nil limits nobody,
+	// and refuses operations that were declared with a limit.
+	Limits Limits
 	// Idempotency keeps the answers of commands declared idempotent.
 	Idempotency Idempotency
 	// FingerprintKey keys the hashes by which a reused idempotency key is

@@ -9,7 +9,9 @@
 //
 //	is there capacity    503 overloaded           before anything is read
 //	who is asking        401 unauthenticated
+//	too often            429 rate_limited
 //	may they             403 permission_denied
+//	too often for this   429 rate_limited
 //	what do they accept  406 not_acceptable
 //	the body             408 request_timeout, 413 body_too_large, 415 media_type_unsupported, 400 on a query
 //	path, query, body    400 malformed, 422 invalid (all violations at once)

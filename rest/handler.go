@@ -60,6 +60,7 @@ func New(o op.Operation, cfg Config) (http.Handler, error) {
 	if s.Concurrency > 0 && h.places == nil {
 		fail(errors.New("bounds its concurrency, but there is nothing that does"))
 	}
+	fail(h.compileLimits())
 	if s.Idempotent > 0 && cfg.Idempotency == nil {
 		fail(errors.New("is idempotent, but there is no store for keys"))
 	}
@@ -88,6 +89,8 @@ type handler struct {
 	needs   access.Set
 	// declared holds the codes of the contract.
 	declared map[string]bool
+	limits   Limits // nil for none
+	quota    Quota  // nil for none
 
 	input   input
 	encoder *codec.Encoder
@@ -151,7 +154,7 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		}
 		defer h.gate.Leave()
 	}
-	if err := h.admit(s, r); err != nil {
+	if err := h.admit(ctx, s, w.Header(), r); err != nil {
 		return err
 	}
 	if h.spec.Returns == op.JSON && !accepts(r.Header["Accept"], jsonType) {
@@ -165,6 +168,11 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	defer call.Release()
 	if err := h.read(r, body, call.In()); err != nil {
 		return err
+	}
+	if h.quota != nil && h.spec.CountsInput() {
+		if err := h.quota.Take(ctx, w.Header(), call.In()); err != nil {
+			return err
+		}
 	}
 	ctx, err = h.precondition(ctx, r)
 	if err != nil {
@@ -186,10 +194,33 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	return h.respond(w, r, call.Out())
 }
 
-// admit finds out who is asking and whether they may.
-func (h *handler) admit(s *scope.Scope, r *http.Request) error {
+// admit finds out who is asking, whether they may, and whether they do not ask
+// too often.
+func (h *handler) admit(ctx context.Context, s *scope.Scope, header http.Header, r *http.Request) error {
+	err := h.identify(ctx, s, r)
+	if h.limits != nil {
+		err = h.limits.Enter(ctx, header, err)
+	}
+	switch {
+	case err != nil:
+		return err
+	case h.spec.Access != op.ByEveryone && !s.Principal.Granted.Has(h.needs):
+		return fault.ErrDenied.Because("This needs the permission %s.", list(h.spec.Permissions))
+	case h.quota != nil: // those who may not must not spend what others may
+		return h.quota.Take(ctx, header, nil)
+	}
+	return nil
+}
+
+// identify finds out who is asking, where that matters.
+func (h *handler) identify(ctx context.Context, s *scope.Scope, r *http.Request) error {
 	if h.spec.Access == op.ByEveryone {
 		return nil
+	}
+	if h.limits != nil {
+		if err := h.limits.Knock(ctx); err != nil {
+			return err
+		}
 	}
 	who, err := h.cfg.Authenticate(r)
 	if err != nil {
@@ -199,9 +230,6 @@ func (h *handler) admit(s *scope.Scope, r *http.Request) error {
 		return fault.ErrUnauthenticated
 	}
 	s.Principal = who
-	if !who.Granted.Has(h.needs) {
-		return fault.ErrDenied.Because("This needs the permission %s.", list(h.spec.Permissions))
-	}
 	return nil
 }
 
