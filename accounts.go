@@ -19,7 +19,7 @@ import (
 func SignIn(a *App) Module {
 	operations := []op.Operation{
 		op.Command("auth.login", "POST /v1/auth/login", a.Accounts.SignIn,
-			op.Public(), op.Fails(signInFaults()...)),
+			op.Public(), a.signInLimit(), op.Fails(signInFaults()...)),
 	}
 	operations = append(operations, a.sessionOperations()...)
 	operations = append(operations, a.apiKeyOperations()...)
@@ -73,7 +73,7 @@ func (a *App) openAccounts(throwaway bool) error {
 	a.Accounts = auth.NewAccounts(auth.AccountsConfig{
 		Store: accountTable{a}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
 		SessionIdle: a.cfg.SessionIdle, SessionLife: a.cfg.SessionLife,
-		Audit: auditLog{a.DB}, Log: a.Log,
+		Throttle: a.limits.throttle, Audit: auditLog{a.DB}, Log: a.Log,
 	})
 	return a.openAPIKeys()
 }

@@ -50,6 +50,7 @@ type App struct {
 	followed       int64       // the last revocation that was read
 	gate           *limit.Gate // nil where no load is shed
 	apiKeys        *auth.APIKeys
+	limits         *limits
 	keys           idempotency
 	fingerprintKey []byte
 	identityKey    []byte
@@ -81,6 +82,10 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		cfg.DatabaseURL = config.NewSecret("sqlite::memory:")
 	}
 	var err error
+	if a.limits, err = openLimits(cfg); err != nil {
+		a.endLog()
+		return nil, err
+	}
 	if a.DB, err = openDatabase(ctx, cfg); err != nil {
 		a.endLog()
 		return nil, err

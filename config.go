@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/limit"
 	"github.com/ashlar-go/ashlar/serve"
 )
 
@@ -39,6 +40,9 @@ type Config struct {
 	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`
 	Origins      []string       `env:"ASHLAR_CORS_ORIGINS" doc:"origins whose pages may call the operations, as https://app.example.com; none if empty"`
 	Cookies      bool           `env:"ASHLAR_CORS_CREDENTIALS" default:"false" doc:"let the pages of ASHLAR_CORS_ORIGINS send cookies; tokens in headers do not need it"`
+	PerPrincipal limit.Rate     `env:"ASHLAR_LIMIT_PRINCIPAL" default:"5000/1s" doc:"how often a signed-in principal may call; off is loose"`
+	PerAddress   limit.Rate     `env:"ASHLAR_LIMIT_ADDRESS" default:"200/2s" doc:"how often others may call from an address, an IPv6 /64 counting as one; off is loose, and stops counting bad credentials too"`
+	PerSignIn    limit.Rate     `env:"ASHLAR_LIMIT_SIGN_IN" default:"60/1m" doc:"how often anybody may sign in from an address; off is loose"`
 	LogLevel     slog.Level     `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
 	LogFormat    LogFormat      `env:"ASHLAR_LOG_FORMAT" default:"auto" doc:"json, text, or auto: text for a developer's terminal and json elsewhere"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`

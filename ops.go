@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ashlar-go/ashlar/limit"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/openapi"
 )
@@ -77,6 +78,9 @@ func promisesOf(s *op.Spec) string {
 	add(s.Match == op.HonourMatch, "if-match")
 	add(s.Match == op.DemandMatch, "if-match!")
 	add(s.Concurrency > 0, "concurrency(%d)", s.Concurrency)
+	for _, q := range s.Quotas {
+		add(true, "limit(%s per %s)", limit.Per(q.N, q.Per).Burst(q.Burst), q.By)
+	}
 	add(!s.Deprecated.IsZero(), "deprecated")
 	add(list == nil, "-")
 	return strings.Join(list, " ")

@@ -45,6 +45,7 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("ASHLAR_ADDR: %w", err), admin.Close())
 	}
+	a.limits.warn(ctx, a.Log)
 	a.Log.Info("serving", "addr", publicAt.String(), "admin_addr", adminAt.String(), "env", string(a.cfg.Env), "version", version())
 	_ = a.lines.Flush() // who started the app waits for this line, and the greeting comes after it
 	if !a.cfg.Production() {

@@ -19,7 +19,7 @@ func (a *App) sessionOperations() []op.Operation {
 	s := sessions{a.Accounts}
 	list := []op.Operation{
 		op.Command("auth.refresh", "POST /v1/auth/refresh", a.Accounts.Refresh,
-			op.Public(), op.Fails(auth.ErrRefresh)),
+			op.Public(), a.signInLimit(), op.Fails(auth.ErrRefresh)),
 		op.Command("auth.logout", "POST /v1/auth/logout", s.logout,
 			op.Authenticated()),
 		op.Query("auth.sessions.list", "GET /v1/auth/sessions", s.list,
@@ -29,12 +29,12 @@ func (a *App) sessionOperations() []op.Operation {
 		op.Command("auth.sessions.end_others", "DELETE /v1/auth/sessions", s.endOthers,
 			op.Authenticated()),
 		op.Command("auth.password", "POST /v1/auth/password", s.password,
-			op.Authenticated(), op.Fails(auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
+			op.Authenticated(), a.signInLimit(), op.Fails(auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
 	}
 	if a.cfg.SignInCookie == switchOn {
 		list = append(list,
 			op.Command("auth.session.start", "POST /v1/auth/session", a.Accounts.SignInCookie,
-				op.Public(), op.Fails(signInFaults()...), op.Fails(fault.ErrDenied)),
+				op.Public(), a.signInLimit(), op.Fails(signInFaults()...), op.Fails(fault.ErrDenied)),
 			op.Command("auth.session.end", "DELETE /v1/auth/session", a.Accounts.SignOutCookie,
 				op.Authenticated()),
 		)

@@ -197,7 +197,7 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 // admit finds out who is asking, whether they may, and whether they do not ask
 // too often.
 func (h *handler) admit(ctx context.Context, s *scope.Scope, header http.Header, r *http.Request) error {
-	err := h.identify(ctx, s, r)
+	err := h.identify(ctx, s, header, r)
 	if h.limits != nil {
 		err = h.limits.Enter(ctx, header, err)
 	}
@@ -213,12 +213,12 @@ func (h *handler) admit(ctx context.Context, s *scope.Scope, header http.Header,
 }
 
 // identify finds out who is asking, where that matters.
-func (h *handler) identify(ctx context.Context, s *scope.Scope, r *http.Request) error {
+func (h *handler) identify(ctx context.Context, s *scope.Scope, header http.Header, r *http.Request) error {
 	if h.spec.Access == op.ByEveryone {
 		return nil
 	}
 	if h.limits != nil {
-		if err := h.limits.Knock(ctx); err != nil {
+		if err := h.limits.Knock(ctx, header); err != nil {
 			return err
 		}
 	}

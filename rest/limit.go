@@ -10,15 +10,15 @@ import (
 
 // Limits hold callers to what the service can bear. Its methods get the
 // request's context, which knows the origin and, once there is one, the
-// principal; an error ends the request. They are safe for concurrent use.
+// principal, and the header of the response, to add fields to; an error ends
+// the request. They are safe for concurrent use.
 type Limits interface {
 	// Knock is asked before a credential is looked at: whoever had too many
 	// refused should not have another verified.
-	Knock(ctx context.Context) error
-	// Enter is told how that went: refused is the error of
+	Knock(ctx context.Context, header http.Header) error
+	// Enter is told how that went: refused is the error of Knock or of
 	// Config.Authenticate, or nil when the principal is known or the operation
-	// is public. It may add fields to the response's header. When refused is
-	// not nil it returns refused or another error.
+	// is public. When refused is not nil it returns refused or another error.
 	Enter(ctx context.Context, header http.Header, refused error) error
 	// Quota returns what takes calls off the operation's quotas. It is called
 	// once, when the handler is made; its error is a mistake in the
@@ -30,8 +30,7 @@ type Limits interface {
 type Quota interface {
 	// Take is called once it is certain that the principal may call the
 	// operation, with a nil input, before the body is read; and, if a quota
-	// counts by the input, again with a pointer to that when it was read. It
-	// may add fields to the response's header.
+	// counts by the input, again with a pointer to that when it was read.
 	Take(ctx context.Context, header http.Header, in any) error
 }
 

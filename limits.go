@@ -1,0 +1,249 @@
+package ashlar
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/limit"
+	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/rest"
+)
+
+// limits holds every caller of the app to a rate, whatever the operations
+// themselves declare. It implements [rest.Limits].
+type limits struct {
+	store     limit.Store
+	principal *limit.Limiter // signed-in callers, by their id
+	address   *limit.Limiter // all others, by their network
+	refused   *limit.Limiter // credentials that were no good, by network
+	signIn    limit.Rate
+	throttle  *throttle
+
+	start time.Time
+	// suspects is when, in time since start, nobody will have a refused
+	// credential to their name any more; zero is now. While it is zero nobody
+	// pays to be looked up.
+	suspects atomic.Int64
+}
+
+// The rates of an app that sets none; a Config made in code has them too. The
+// struct tags of [Config] say the same.
+var (
+	limitPrincipal = limit.Per(5000, time.Second)
+	limitAddress   = limit.Per(200, 2*time.Second)
+	limitSignIn    = limit.Per(60, time.Minute)
+)
+
+// refusedRate is how many bad credentials an address may send. It is wide:
+// whoever shares an address with others must not lock them out by it.
+var refusedRate = limit.Per(1000, time.Second).Burst(5000)
+
+func openLimits(cfg Config) (*limits, error) {
+	l := &limits{store: limit.NewMemory(limit.MemoryConfig{}), signIn: orElse(cfg.PerSignIn, limitSignIn), start: time.Now()}
+	make := func(variable, name string, rate limit.Rate) (*limit.Limiter, error) {
+		made, err := limit.New(l.store, name, rate)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", variable, err)
+		}
+		return made, nil
+	}
+	if err := l.signIn.Err(); err != nil {
+		return nil, fmt.Errorf("ASHLAR_LIMIT_SIGN_IN: %w", err)
+	}
+	var err error
+	if l.principal, err = make("ASHLAR_LIMIT_PRINCIPAL", "principal", orElse(cfg.PerPrincipal, limitPrincipal)); err != nil {
+		return nil, err
+	}
+	byAddress := orElse(cfg.PerAddress, limitAddress)
+	if l.address, err = make("ASHLAR_LIMIT_ADDRESS", "address", byAddress); err != nil {
+		return nil, err
+	}
+	refused := refusedRate
+	if byAddress.IsUnlimited() {
+		refused = byAddress
+	}
+	if l.refused, err = make("ASHLAR_LIMIT_ADDRESS", "credential", refused); err != nil {
+		return nil, err
+	}
+	l.throttle, err = newThrottle(l.store)
+	return l, err
+}
+
+func orElse(rate, otherwise limit.Rate) limit.Rate {
+	if rate.IsZero() {
+		return otherwise
+	}
+	return rate
+}
+
+// warn names the limits that are off.
+func (l *limits) warn(ctx context.Context, log *slog.Logger) {
+	for _, x := range []struct {
+		variable string
+		rate     limit.Rate
+	}{
+		{"ASHLAR_LIMIT_PRINCIPAL", l.principal.Rate()}, {"ASHLAR_LIMIT_ADDRESS", l.address.Rate()}, {"ASHLAR_LIMIT_SIGN_IN", l.signIn},
+	} {
+		if x.rate.IsUnlimited() {
+			log.WarnContext(ctx, "a limit is off: callers may ask as often as they like", "variable", x.variable)
+		}
+	}
+}
+
+// signInLimit is the limit of operations by which people sign in: they cost
+// the server more than any other, and strangers may call them.
+func (a *App) signInLimit() op.Option {
+	r := a.limits.signIn
+	if r.IsUnlimited() {
+		return op.Options()
+	}
+	return op.Limit(r.Most(), r.Window(), op.PerAddress(), op.Shared("sign_in"))
+}
+
+// networkOf is the part of the client's address that limits count by. Who has
+// none, because no server made it out, shares with all who have none.
+func networkOf(ctx context.Context) string { return limit.Network(access.OriginOf(ctx).Address) }
+
+// Knock implements [rest.Limits].
+func (l *limits) Knock(ctx context.Context, header http.Header) error {
+	until := l.suspects.Load()
+	if until == 0 {
+		return nil
+	}
+	if int64(time.Since(l.start)) > until {
+		l.suspects.CompareAndSwap(until, 0)
+		return nil
+	}
+	result, err := l.refused.Look(ctx, networkOf(ctx))
+	switch {
+	case err != nil:
+		return fault.ErrUnavailable.Wrap(err)
+	case !result.OK:
+		l.refused.SetFields(header, result)
+		return l.refused.Refusal(result)
+	}
+	return nil
+}
+
+// Enter implements [rest.Limits].
+func (l *limits) Enter(ctx context.Context, header http.Header, refused error) error {
+	if refused != nil {
+		return l.count(ctx, refused)
+	}
+	limiter, who := l.address, access.From(ctx).ID
+	if who != "" {
+		limiter = l.principal
+	} else {
+		who = networkOf(ctx)
+	}
+	result, err := limiter.Take(ctx, who)
+	if err != nil {
+		return fault.ErrUnavailable.Wrap(err)
+	}
+	if !result.OK || result.Remaining < limiter.Rate().Most()/2 {
+		// Fields cost every answer something, and tell nothing to whoever is
+		// far from the limit.
+		limiter.SetFields(header, result)
+	}
+	if !result.OK {
+		return limiter.Refusal(result)
+	}
+	return nil
+}
+
+// count charges the address for a credential that was no good. To have none
+// is no attempt at anything.
+func (l *limits) count(ctx context.Context, refused error) error {
+	f, ok := fault.Of(refused)
+	if !ok || f.Status() != http.StatusUnauthorized || f.Code() == fault.ErrUnauthenticated.Code() {
+		return refused
+	}
+	result, err := l.refused.Take(ctx, networkOf(ctx))
+	if err != nil {
+		return fault.ErrUnavailable.Wrap(err)
+	}
+	until := int64(time.Since(l.start) + result.Reset)
+	for {
+		now := l.suspects.Load()
+		if now >= until || l.suspects.CompareAndSwap(now, until) {
+			return refused
+		}
+	}
+}
+
+// Quota implements [rest.Limits].
+func (l *limits) Quota(s *op.Spec) (rest.Quota, error) {
+	list := make(quotas, len(s.Quotas))
+	for i, q := range s.Quotas {
+		limiter, err := limit.New(l.store, q.Name, limit.Per(q.N, q.Per).Burst(q.Burst))
+		if err != nil {
+			return nil, err
+		}
+		list[i] = quota{limiter, q.By, q.Key}
+	}
+	return list, nil
+}
+
+// quotas are those of one operation. They implement [rest.Quota].
+type quotas []quota
+
+type quota struct {
+	limiter *limit.Limiter
+	by      op.CountBy
+	key     func(ctx context.Context, in any) string
+}
+
+// Take implements [rest.Quota]. A call that one quota refuses is given back to
+// those before it, so that a client who knocks at a slow limit does not spend
+// the others.
+func (l quotas) Take(ctx context.Context, header http.Header, in any) error {
+	for i, q := range l {
+		if (q.by == op.CountByKey) != (in != nil) {
+			continue
+		}
+		result, err := q.limiter.Take(ctx, q.who(ctx, in))
+		if err != nil {
+			return fault.ErrUnavailable.Wrap(err)
+		}
+		q.limiter.SetFields(header, result)
+		if result.OK {
+			continue
+		}
+		for _, earlier := range l[:i] {
+			if (earlier.by == op.CountByKey) == (in != nil) {
+				if err := earlier.limiter.GiveBack(ctx, earlier.who(ctx, in), 1); err != nil {
+					return fault.ErrUnavailable.Wrap(err)
+				}
+			}
+		}
+		return q.limiter.Refusal(result)
+	}
+	return nil
+}
+
+// who is whose call it is.
+func (q quota) who(ctx context.Context, in any) string {
+	switch q.by {
+	case op.CountByKey:
+		return q.key(ctx, in)
+	case op.CountByOperation:
+		return ""
+	case op.CountByPrincipal, op.CountByAccount:
+		who := access.From(ctx)
+		switch {
+		case who.Anonymous():
+		case q.by == op.CountByAccount && who.Account != "":
+			return who.Account
+		default:
+			return who.ID
+		}
+	case op.CountByAddress:
+	}
+	return networkOf(ctx)
+}
