@@ -375,7 +375,7 @@ func TestAttackEnumeration(t *testing.T) {
 			t.Fatal(err)
 		}
 		delete(members, "trace_id")
-		for _, own := range []string{"Date", "X-Request-Id"} {
+		for _, own := range []string{"Date", "X-Request-Id", "RateLimit"} { // the last counts by address
 			got.header.Del(own)
 		}
 		return fmt.Sprint(got.status, members, got.header)
@@ -412,8 +412,9 @@ func TestAttackSignInStorm(t *testing.T) {
 		count[got.status]++
 		checkProblem(t, got)
 	}
-	if count[401] == 0 || count[401]+count[503] != 60 {
-		t.Errorf("answers %v, want 401 and 503 only", count)
+	// P6.12: ten guesses are tried at most, however many come side by side.
+	if count[401] == 0 || count[401] > 10 || count[401]+count[429]+count[503] != 60 {
+		t.Errorf("answers %v, want up to ten of 401 and else 429 and 503", count)
 	}
 }
 
