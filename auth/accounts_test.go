@@ -27,8 +27,14 @@ type desk struct {
 // counting counts lookups, and fails on demand.
 type counting struct {
 	*auth.Memory
-	lookups int
-	fail    error
+	lookups  int
+	sessions int
+	fail     error
+}
+
+func (c *counting) SessionBySecret(ctx context.Context, hash string) (auth.Session, error) {
+	c.sessions++
+	return c.Memory.SessionBySecret(ctx, hash)
 }
 
 func (c *counting) ByEmail(ctx context.Context, email string) (auth.Account, error) {
