@@ -152,7 +152,7 @@ func (a *Accounts) Sessions(ctx context.Context, before string, limit int) ([]Si
 // stolen must not be a way to the account behind it.
 func person(ctx context.Context) (access.Principal, error) {
 	who := access.From(ctx)
-	if strings.HasPrefix(who.Credential, "key_") {
+	if strings.HasPrefix(who.Credential, keyIDPrefix) {
 		return who, fault.ErrDenied.Because("This needs someone who signed in, not an API key.")
 	}
 	return who, nil
