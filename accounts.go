@@ -3,9 +3,7 @@ package ashlar
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"path/filepath"
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
@@ -23,6 +21,7 @@ func SignIn(a *App) Module {
 	}
 	operations = append(operations, a.sessionOperations()...)
 	operations = append(operations, a.apiKeyOperations()...)
+	operations = append(operations, a.keyOperations()...)
 	return Module{Name: "auth", Operations: operations, Docs: signInDocs()}
 }
 
@@ -40,6 +39,7 @@ func signInDocs() op.Docs {
 	}
 	maps.Copy(docs, sessionDocs())
 	maps.Copy(docs, apiKeyDocs())
+	maps.Copy(docs, keyDocs())
 	return docs
 }
 
@@ -50,14 +50,14 @@ const authPackage = "github.com/ashlar-go/ashlar/auth."
 // openAccounts prepares sign-in. For a command that serves nothing a key that
 // nobody will see again is enough.
 func (a *App) openAccounts(throwaway bool) error {
-	keys, err := a.signingKeys(throwaway)
-	if err != nil {
+	var err error
+	if a.signing, err = a.openKeys(throwaway); err != nil {
 		return err
 	}
-	a.fingerprintKey = keys.Derive("idempotency fingerprint")
-	a.identityKey = keys.Derive("identities")
+	a.fingerprintKey = a.signing.Derive("idempotency fingerprint")
+	a.identityKey = a.signing.Derive("identities")
 	a.tokens, err = auth.NewTokens(auth.TokenConfig{
-		Keys: keys, Issuer: a.cfg.Issuer, Audience: a.cfg.Issuer, Life: a.cfg.TokenTTL,
+		Keys: a.signing, Issuer: a.cfg.Issuer, Audience: a.cfg.Issuer, Life: a.cfg.TokenTTL,
 		Revocations: a.revocations,
 	})
 	if err != nil {
@@ -76,24 +76,6 @@ func (a *App) openAccounts(throwaway bool) error {
 		Throttle: a.limits.throttle, Audit: auditLog{a.DB}, Log: a.Log,
 	})
 	return a.openAPIKeys()
-}
-
-func (a *App) signingKeys(throwaway bool) (*auth.Keys, error) {
-	switch {
-	case throwaway:
-		return auth.NewKeys(auth.GenerateKey())
-	case !a.cfg.SigningKeys.IsZero():
-		keys, err := auth.ParseKeys(a.cfg.SigningKeys.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("ASHLAR_SIGNING_KEYS: %w", err)
-		}
-		return keys, nil
-	}
-	keys, err := auth.LoadOrCreateKeys(filepath.Join(a.cfg.DataDir, "signing.key"))
-	if err != nil {
-		return nil, fmt.Errorf("ASHLAR_DATA_DIR: %w", err)
-	}
-	return keys, nil
 }
 
 // accountTable keeps accounts in the app's database.

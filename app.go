@@ -43,6 +43,7 @@ type App struct {
 
 	cfg            Config
 	lines          *logs.Buffer // what Log writes to, as it was opened
+	signing        *auth.Keys
 	tokens         *auth.Tokens
 	revocations    *auth.Revocations
 	crossOrigin    *http.CrossOriginProtection

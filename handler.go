@@ -106,7 +106,9 @@ func (a *App) mountBuiltin(mux *serve.Mux) error {
 
 // authenticate finds the principal of a request: the one that an outer handler
 // put into its context, or the holder of its access token or API key, with
-// the permissions that the holder's role has now.
+// the permissions that the holder's role has now. What is wrong with a
+// credential is in the error's cause, for the log: the caller gets one answer
+// for all.
 func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 	if who := access.From(r.Context()); !who.Anonymous() {
 		return who, nil

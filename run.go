@@ -134,6 +134,7 @@ func (a *App) startTasks(ctx context.Context) (wait func(time.Duration) error) {
 	ctx, cancel := context.WithCancel(ctx)
 	tasks := []Task{
 		{"ashlar.idempotency.sweep", a.keys.sweep},
+		{"ashlar.keys.follow", a.followKeys},
 		{"ashlar.revocations.follow", a.followRevocations},
 		{"ashlar.revocations.sweep", a.sweepRevocations},
 		{"ashlar.sessions.sweep", a.sweepSessions},

@@ -200,16 +200,3 @@ func disabledSince(a auth.Account) string {
 	}
 	return a.DisabledAt.UTC().Format(time.RFC3339)
 }
-
-// keysCommand makes signing keys.
-type keysCommand struct {
-	New keysNew `cmd:"" help:"Print a new key for ASHLAR_SIGNING_KEYS."`
-}
-
-type keysNew struct{}
-
-func (keysNew) alone() {}
-
-func (keysNew) run(_ context.Context, _ *App, io console) error {
-	return io.table(auth.GenerateKey().Secret().Reveal())
-}

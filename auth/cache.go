@@ -11,6 +11,12 @@ import (
 // Its keys are the tokens themselves and not their hashes. A hash would cost
 // ten times the lookup and guard against someone who reads this process's
 // memory, where the signing key lies as well.
+//
+// What it remembers is that the signature and the times hold, no more: whether
+// the session, the subject's epoch and its role still stand is asked of the
+// revocations on each hit. That is what takes the place of a purge on logout
+// and change of role, here and on every other instance: a purge would have to
+// find the tokens of one subject among all, or throw all out for one.
 type cache struct {
 	most   int // of a generation, in each shard
 	shards [16]shard
@@ -26,6 +32,7 @@ type shard struct {
 
 type entry struct {
 	claims Claims
+	keys   *keySet // that it was verified with; with others it is verified anew
 	until  time.Time
 }
 
@@ -53,7 +60,7 @@ func (c *cache) shard(token string) *shard {
 	return &c.shards[int(token[len(token)-2])%len(c.shards)]
 }
 
-func (c *cache) get(token string, now time.Time) (Claims, bool) {
+func (c *cache) get(token string, keys *keySet, now time.Time) (Claims, bool) {
 	if c == nil || len(token) > maxToken {
 		return Claims{}, false
 	}
@@ -64,13 +71,13 @@ func (c *cache) get(token string, now time.Time) (Claims, bool) {
 		e, ok = s.old[token]
 	}
 	s.mu.RUnlock()
-	if !ok || !now.Before(e.until) {
+	if !ok || e.keys != keys || !now.Before(e.until) {
 		return Claims{}, false
 	}
 	return e.claims, true
 }
 
-func (c *cache) put(token string, claims Claims, until time.Time) {
+func (c *cache) put(token string, e entry) {
 	if c == nil {
 		return
 	}
@@ -80,7 +87,7 @@ func (c *cache) put(token string, claims Claims, until time.Time) {
 	if len(s.young) >= c.most {
 		s.old, s.young = s.young, make(map[string]entry, c.most)
 	}
-	s.young[token] = entry{claims, until}
+	s.young[token] = e
 }
 
 func (c *cache) purge() {

@@ -97,14 +97,14 @@ func (a *Accounts) ByCookie(r *http.Request) (c Claims, present bool, err error)
 		return Claims{}, present, err
 	}
 	hash, now := secret.hash(), a.clock()
-	if c, ok := a.cookies.get(hash, now); ok && a.judge(&c) == nil {
+	if c, ok := a.cookies.get(hash, nil, now); ok && a.judge(&c) == nil {
 		return c, true, nil
 	}
 	c, err = a.lookUpCookie(r.Context(), hash, now)
 	if err != nil {
 		return Claims{}, true, err
 	}
-	a.cookies.put(hash, c, now.Add(cookieFor))
+	a.cookies.put(hash, entry{claims: c, until: now.Add(cookieFor)})
 	if err := a.judge(&c); err != nil {
 		return Claims{}, true, ErrToken.Wrap(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/fault"
@@ -70,7 +71,7 @@ func ExampleParseKeys() {
 		fmt.Println(err)
 		return
 	}
-	published := keys.JWKS().Keys
+	published := keys.JWKS(time.Now()).Keys
 	fmt.Println(len(published), published[0].ID == current.ID(), published[0].Algorithm)
 
 	_, err = auth.ParseKeys("c2VjcmV0")

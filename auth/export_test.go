@@ -18,17 +18,41 @@ func Occupied(t *testing.T, queue int) (p *Passwords, release func()) {
 }
 
 // Private gives a test the private half, to sign what Issue never would.
-func (k Key) Private() any { return k.private }
-
-// Rekey gives t other keys, and leaves what it remembers.
-func Rekey(t *testing.T, tokens *Tokens, key Key) {
-	t.Helper()
-	keys, err := NewKeys(key)
-	if err != nil {
-		t.Fatal(err)
+func (k Key) Private() any {
+	switch m := k.material.(type) {
+	case *ed25519Key:
+		return m.private
+	case *p256:
+		return m.private
+	case hmacSecret:
+		return []byte(m)
 	}
-	tokens.keys = keys
+	return nil
 }
+
+// Open verifies a JWS with one key and reads no claims.
+func Open(key Key, token string) ([]byte, error) {
+	body, _, err := open(token, func(header) (Key, error) { return key, nil })
+	return body, err
+}
+
+// Verifies reports whether a signature is the key's.
+func (k Key) Verifies(signed, signature []byte) bool {
+	return k.material.verify(string(signed), signature) == nil
+}
+
+// ParseHMAC is how the secret of an HS256 key is read.
+func ParseHMAC(secret []byte) (Key, error) { return parseHMAC(secret) }
+
+// WeakHMAC makes an HS256 key of what ParseHMAC refuses.
+func WeakHMAC(secret []byte) Key { return newKey(hmacSecret(secret)) }
+
+// ParsePublic is how a public key is read.
+func ParsePublic(der []byte) (Key, error) { return parsePublic(der) }
+
+// Rekey gives t another key without its knowing, so that only its memory has
+// the tokens of the old one.
+func Rekey(tokens *Tokens, key Key) { tokens.keys.set.Load().all = []Key{key} }
 
 // Remembered counts the tokens in memory.
 func Remembered(t *Tokens) (n int) {

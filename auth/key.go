@@ -1,49 +1,75 @@
 package auth
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/sha256"
+	"bytes"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/ashlar-go/ashlar/config"
 )
 
-// Key is an Ed25519 key: one that signs, or the public half of one that no
-// longer does. It prints as its id.
+// Key is a key for tokens: one that signs and verifies, or the public half of
+// one. It knows the algorithm it is for. It prints as its id.
 type Key struct {
-	id      string
-	public  ed25519.PublicKey
-	private ed25519.PrivateKey // nil: verifies only
+	id       string
+	material material  // nil: the zero Key
+	retired  time.Time // when it signs no more; zero: not decided
+	header   string    // of each token that it signs, encoded
 }
 
-// GenerateKey returns a new key that signs.
-func GenerateKey() Key {
-	seed := make([]byte, ed25519.SeedSize)
-	rand.Read(seed)
-	return newKey(ed25519.NewKeyFromSeed(seed))
+// GenerateKey returns a new key that signs with [EdDSA].
+func GenerateKey() Key { return newKey(generate(EdDSA)) }
+
+// NewKey returns a new key that signs with a.
+func NewKey(a Algorithm) (Key, error) {
+	m := generate(a)
+	if m == nil {
+		return Key{}, fmt.Errorf("auth: there is no algorithm %q; there are %s", string(a), strings.Join(a.Values(), ", "))
+	}
+	return newKey(m), nil
 }
 
-func newKey(private ed25519.PrivateKey) Key {
-	public := private.Public().(ed25519.PublicKey)
-	return Key{id: thumbprint(public), public: public, private: private}
+func newKey(m material) Key {
+	k := Key{id: m.id(), material: m}
+	header, err := json.Marshal(tokenHeader{Algorithm: m.algorithm(), KeyID: k.id, Type: tokenType})
+	if err != nil {
+		panic(err) // three strings can be encoded
+	}
+	k.header = base64.RawURLEncoding.EncodeToString(header)
+	return k
 }
 
-// thumbprint is the JWK thumbprint of RFC 7638: the same key has the same id
-// wherever it is loaded.
-func thumbprint(public ed25519.PublicKey) string {
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
+// overlap is how long a key is good for after it signed last: until the last
+// of its tokens has expired, even by a slow clock.
+const overlap = maxLife + maxSkew
 
 // ID is the key's id, the kid of its tokens.
 func (k Key) ID() string { return k.id }
+
+// Algorithm is what the key signs with. It is empty for the zero Key.
+func (k Key) Algorithm() Algorithm {
+	if k.material == nil {
+		return ""
+	}
+	return k.material.algorithm()
+}
+
+// Retired is when the key signs no more, or the zero time if that is not
+// decided. Its tokens are good for as long as they live.
+func (k Key) Retired() time.Time { return k.retired }
+
+// signs reports whether the key has a private half.
+func (k Key) signs() bool { return k.material != nil && k.material.secret() != nil }
+
+// over reports whether nothing that the key signed is good any more.
+func (k Key) over(now time.Time) bool {
+	return !k.retired.IsZero() && !now.Before(k.retired.Add(overlap))
+}
 
 // String returns the id.
 func (k Key) String() string { return k.id }
@@ -51,90 +77,79 @@ func (k Key) String() string { return k.id }
 // GoString returns the id, so that %#v does not print the key.
 func (k Key) GoString() string { return "auth.Key(" + k.id + ")" }
 
-// Secret returns the key as one line that [ParseKeys] reads: the base64 of its
-// 32-byte seed. It is empty for a key that only verifies.
+// The forms of a key on one line, before its base64. That of Ed25519 has none.
+const (
+	formES256  = "es256:"
+	formHS256  = "hs256:"
+	formPublic = "public:"
+	formSecret = "secret:" // no key: see Keys.Derive
+)
+
+// Secret returns the key as one line that [ParseKeys] reads. It is empty for a
+// key that only verifies.
 func (k Key) Secret() config.Secret {
-	if k.private == nil {
+	if !k.signs() {
 		return config.Secret{}
 	}
-	return config.NewSecret(base64.StdEncoding.EncodeToString(k.private.Seed()))
+	form := map[Algorithm]string{ES256: formES256, HS256: formHS256}[k.Algorithm()]
+	return config.NewSecret(form + base64.StdEncoding.EncodeToString(k.material.secret()))
+}
+
+// entry is the key's place in a list of keys.
+func (k Key) entry() string {
+	text := k.Secret().Reveal()
+	if text == "" {
+		text = formPublic + base64.StdEncoding.EncodeToString(k.publicDER())
+	}
+	if !k.retired.IsZero() {
+		text += retiredMark + k.retired.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
+// publicDER is the public half in PKIX form, or nil.
+func (k Key) publicDER() []byte {
+	if k.material == nil || k.material.public() == nil {
+		return nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(k.material.public())
+	if err != nil {
+		return nil // not for the kinds that we have
+	}
+	return der
 }
 
 // PEM returns the key as a PKCS #8 block, or its public half as PKIX if it only
-// verifies. ParseKeys reads both.
+// verifies. ParseKeys reads both. It is empty for [HS256], which has no such
+// form.
 func (k Key) PEM() config.Secret {
 	var block pem.Block
 	var err error
-	if k.private != nil {
-		block.Type = "PRIVATE KEY"
-		block.Bytes, err = x509.MarshalPKCS8PrivateKey(k.private)
-	} else {
-		block.Type = "PUBLIC KEY"
-		block.Bytes, err = x509.MarshalPKIXPublicKey(k.public)
+	switch m := k.material.(type) {
+	case *ed25519Key:
+		if m.private != nil {
+			block.Bytes, err = x509.MarshalPKCS8PrivateKey(m.private)
+		}
+	case *p256:
+		if m.private != nil {
+			block.Bytes, err = x509.MarshalPKCS8PrivateKey(m.private)
+		}
+	default:
+		return config.Secret{}
 	}
 	if err != nil {
-		return config.Secret{} // not for a key of ours: both know Ed25519
+		return config.Secret{} // not for the kinds that we have
+	}
+	block.Type = "PRIVATE KEY"
+	if block.Bytes == nil {
+		block.Type, block.Bytes = "PUBLIC KEY", k.publicDER()
 	}
 	return config.NewSecret(string(pem.EncodeToMemory(&block)))
 }
 
-// parseKey reads one PEM block or one base64 seed. Its errors never show it.
-func parseKey(text string) (Key, error) {
-	if !strings.HasPrefix(text, pemStart) {
-		return parseSeed(text)
-	}
-	block, rest := pem.Decode([]byte(text))
-	if block == nil || strings.TrimSpace(string(rest)) != "" {
-		return Key{}, failure("is a broken PEM block")
-	}
-	switch block.Type {
-	case "PRIVATE KEY":
-		parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil {
-			return Key{}, failure("is a broken PKCS #8 private key")
-		}
-		private, ok := parsed.(ed25519.PrivateKey)
-		if !ok {
-			return Key{}, fmt.Errorf("is another kind of key (%T); expected Ed25519", parsed)
-		}
-		return strong(private)
-	case "PUBLIC KEY":
-		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-		if err != nil {
-			return Key{}, failure("is a broken public key")
-		}
-		public, ok := parsed.(ed25519.PublicKey)
-		if !ok {
-			return Key{}, fmt.Errorf("is another kind of key (%T); expected Ed25519", parsed)
-		}
-		return Key{id: thumbprint(public), public: public}, nil
-	}
-	return Key{}, errors.New("is a PEM block of another type; expected PRIVATE KEY or PUBLIC KEY")
-}
-
-func parseSeed(text string) (Key, error) {
-	text = strings.TrimRight(text, "=")
-	seed, err := base64.RawStdEncoding.Strict().DecodeString(text)
-	if err != nil {
-		seed, err = base64.RawURLEncoding.Strict().DecodeString(text)
-	}
-	switch {
-	case err != nil:
-		return Key{}, failure("is neither PEM nor base64")
-	case len(seed) != ed25519.SeedSize:
-		return Key{}, fmt.Errorf("has %d bytes; an Ed25519 key has %d", len(seed), ed25519.SeedSize)
-	}
-	return strong(ed25519.NewKeyFromSeed(seed))
-}
-
-// strong refuses what a person typed or a machine left at zero: 32 random bytes
-// are as good as never all printable, nor of fewer than 16 different values.
-func strong(private ed25519.PrivateKey) (Key, error) {
-	seed := slices.Clone(private.Seed())
-	text := !slices.ContainsFunc(seed, func(b byte) bool { return b < ' ' || b > '~' })
-	slices.Sort(seed)
-	if text || len(slices.Compact(seed)) < 16 {
-		return Key{}, failure("is too weak: it is not random")
-	}
-	return newKey(private), nil
+// usesPublic reports whether k is an HMAC whose secret is the public half of
+// other, whole or its point alone: everybody can have that.
+func (k Key) usesPublic(other Key) bool {
+	secret, isHMAC := k.material.(hmacSecret)
+	return isHMAC && bytes.Contains(other.publicDER(), secret[1:]) // a compressed point begins otherwise
 }

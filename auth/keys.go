@@ -1,176 +1,124 @@
 package auth
 
 import (
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ashlar-go/ashlar/config"
 )
 
-const pemStart = "-----BEGIN "
-
-// Keys are the signing keys of an application: the first signs, all verify. To
-// rotate, put a new key first and leave the old one behind it until its last
-// token has expired.
+// Keys are the signing keys of an application: the first signs, all verify.
+// [Keys.Rotated] puts a new key first and lets the others run out;
+// [Keys.Replace] has a running program take that up. Make it with [NewKeys],
+// [ParseKeys] or [LoadOrCreateKeys].
 type Keys struct {
-	all []Key
+	set  atomic.Pointer[keySet]
+	root []byte // what Derive extends
 }
+
+// keySet is a list of keys as it was at one time. It does not change.
+type keySet struct{ all []Key }
 
 // NewKeys returns keys in the order of their use. The first must be able to
 // sign, and no two may be the same.
-func NewKeys(all ...Key) (*Keys, error) {
+func NewKeys(all ...Key) (*Keys, error) { return newKeys(nil, all) }
+
+// newKeys returns keys that derive from root, or from the oldest key if that
+// is nil.
+func newKeys(root []byte, all []Key) (*Keys, error) {
 	if len(all) == 0 {
 		return nil, failure("auth: no signing key")
 	}
 	for i, k := range all {
-		switch _, taken := (&Keys{all[:i]}).find(k.id); {
-		case k.public == nil:
+		switch {
+		case k.material == nil:
 			return nil, fmt.Errorf("auth: signing key %d is empty", i+1)
-		case i == 0 && k.private == nil:
+		case i == 0 && !k.signs():
 			return nil, failure("auth: signing key 1 is a public key; the first one signs and must be private")
-		case taken:
+		case i == 0 && !k.retired.IsZero():
+			return nil, failure("auth: signing key 1 retires; the first one takes over from the others and must not")
+		case slices.ContainsFunc(all[:i], func(o Key) bool { return o.id == k.id }):
 			return nil, fmt.Errorf("auth: signing key %d is there twice", i+1)
+		case slices.ContainsFunc(all, k.usesPublic):
+			return nil, fmt.Errorf("auth: signing key %d is a secret that is the public half of another", i+1)
 		}
 	}
-	return &Keys{all}, nil
+	for i := len(all) - 1; root == nil; i-- { // the first signs
+		if all[i].signs() {
+			root = extend(all[i].material.secret(), "root")
+		}
+	}
+	k := &Keys{root: root}
+	k.set.Store(&keySet{slices.Clone(all)})
+	return k, nil
 }
 
-// ParseKeys reads a list of keys, separated by commas or white space. Each is
-// PEM (PKCS #8, or PKIX for one that only verifies) or the base64 of an Ed25519
-// seed, as [Key.Secret] writes it. Its error says which key is wrong and how,
-// for all of them, and shows none.
-func ParseKeys(text string) (*Keys, error) {
-	var all []Key
-	var errs []error
-	for n := 1; ; n++ {
-		var one string
-		if one, text = nextKey(text); one == "" {
-			break
+// Replace has k sign and verify with the keys of by from now on; tokens that
+// were verified with others are judged again. What k derives stays as it was.
+func (k *Keys) Replace(by *Keys) { k.set.Store(by.set.Load()) }
+
+// Rotated returns k with next in front: the key that signs now retires at the
+// given time, and next takes over. Keys whose tokens have all expired are left
+// out. Have every process know the new list before that time, or one would
+// refuse what another signs.
+//
+// What the result derives is what k does, and stays so in whatever reads
+// [Keys.Secret].
+func (k *Keys) Rotated(next Key, at time.Time) (*Keys, error) {
+	at = at.UTC().Truncate(time.Second)
+	all := []Key{next}
+	for _, old := range k.set.Load().all {
+		if old.retired.IsZero() || old.retired.After(at) {
+			old.retired = at
 		}
-		key, err := parseKey(one)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("auth: signing key %d %w", n, err))
+		if !old.over(time.Now()) {
+			all = append(all, old)
 		}
-		all = append(all, key)
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return NewKeys(all...)
+	return newKeys(k.root, all)
 }
 
-// nextKey cuts the first key off text.
-func nextKey(text string) (key, rest string) {
-	const separators = ", \t\r\n"
-	text = strings.TrimLeft(text, separators)
-	if strings.HasPrefix(text, pemStart) {
-		end := strings.Index(text, "-----END ")
-		if end < 0 {
-			return text, ""
-		}
-		line := strings.IndexAny(text[end:], "\r\n,")
-		if line < 0 {
-			return text, ""
-		}
-		return text[:end+line], text[end+line:]
-	}
-	if i := strings.IndexAny(text, separators); i >= 0 {
-		return text[:i], text[i:]
-	}
-	return text, ""
+// Secret returns the list on one line, as [ParseKeys] reads it: the keys, and
+// what Derive extends.
+func (k *Keys) Secret() config.Secret {
+	return config.NewSecret(strings.Join(k.entries(), ","))
 }
 
-// LoadOrCreateKeys reads the keys in the file at path. If there is none it
-// makes a key and keeps it there, readable by its owner only: that is for
-// development, where nobody has been given a key. Processes that start at once
-// agree on one key. A file that others may read is refused.
-func LoadOrCreateKeys(path string) (*Keys, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := createKey(path); err != nil {
-			return nil, fmt.Errorf("make a signing key: %w", err)
+func (k *Keys) entries() []string {
+	all := k.set.Load().all
+	list := make([]string, 0, len(all)+1)
+	for _, key := range all {
+		list = append(list, key.entry())
+	}
+	return append(list, rootEntry(k.root))
+}
+
+// List returns the keys in their order.
+func (k *Keys) List() []Key { return slices.Clone(k.set.Load().all) }
+
+// Signer is the key that signs now.
+func (k *Keys) Signer(now time.Time) Key { return k.set.Load().signer(now) }
+
+// signer is the first key, unless one behind it has a time of retirement that
+// is still to come: then everybody may not know the first one yet.
+func (s *keySet) signer(now time.Time) Key {
+	for _, key := range slices.Backward(s.all) {
+		if now.Before(key.retired) && key.signs() {
+			return key
 		}
-		info, err = os.Stat(path)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the signing keys: %w", err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("read the signing keys: %s may be read by others; make it 0600, and a new key if anyone has", path)
-	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, fmt.Errorf("read the signing keys: %w", err)
-	}
-	keys, err := ParseKeys(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return keys, nil
+	return s.all[0]
 }
 
-// createKey writes a whole file and then gives it its name, unless another
-// process was quicker.
-func createKey(path string) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(dir, ".key-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // at worst a second name of the key, as private
-	_, err = file.WriteString(GenerateKey().PEM().Reveal())
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(file.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
-}
-
-// signer is the key that signs.
-func (k *Keys) signer() Key { return k.all[0] }
-
-// find returns the key whose id is exactly kid.
-func (k *Keys) find(kid string) (Key, bool) {
-	for _, key := range k.all {
+// find returns the key whose id is exactly kid, if its tokens can be good.
+func (s *keySet) find(kid string, now time.Time) (Key, bool) {
+	for _, key := range s.all {
 		if key.id == kid {
-			return key, true
+			return key, !key.over(now)
 		}
 	}
 	return Key{}, false
-}
-
-// JWKS is a set of public keys (RFC 7517), to be answered as JSON.
-type JWKS struct {
-	Keys []JWK `json:"keys"`
-}
-
-// JWK is one public Ed25519 key (RFC 8037).
-type JWK struct {
-	KeyType   string `json:"kty"`
-	Curve     string `json:"crv"`
-	X         string `json:"x"`
-	ID        string `json:"kid"`
-	Use       string `json:"use"`
-	Algorithm string `json:"alg"`
-}
-
-// JWKS returns the public halves, for others who verify our tokens.
-func (k *Keys) JWKS() JWKS {
-	set := JWKS{Keys: make([]JWK, len(k.all))}
-	for i, key := range k.all {
-		set.Keys[i] = JWK{
-			KeyType: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(key.public),
-			ID: key.id, Use: "sig", Algorithm: algorithm,
-		}
-	}
-	return set
 }

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	algorithm = "EdDSA"
 	tokenType = "at+jwt" // RFC 9068: no other token of ours passes as an access token
-	maxToken  = 4 << 10  // ours have some 450 bytes
+	maxLife   = time.Hour
+	maxSkew   = time.Minute
 )
 
 // Claims are what an access token says: ids, and a role. It is readable by
@@ -35,13 +35,14 @@ type Claims struct {
 
 // TokenConfig says how access tokens are made and judged.
 type TokenConfig struct {
-	// Keys sign and verify. Required.
+	// Keys sign and verify, by the algorithm of each. Required. They may be
+	// replaced at any time.
 	Keys *Keys
 	// Issuer and Audience are written into each token and must be in it exactly.
 	// Required.
 	Issuer, Audience string
-	// Life of a token: zero means 15 minutes, at most an hour. It cannot be
-	// called back before it ends, so keep it short.
+	// Life of a token: zero means 15 minutes, at most an hour. Only Revocations
+	// call it back before it ends, so keep it short.
 	Life time.Duration
 	// Skew is how far the clocks of two servers may differ: zero means 30
 	// seconds, at most a minute; negative means not at all.
@@ -64,7 +65,6 @@ type Tokens struct {
 	now              func() time.Time
 	cache            *cache
 	revocations      *Revocations
-	header           string // of every token we make, encoded
 	claims           *jwt.Validator
 }
 
@@ -75,9 +75,9 @@ func NewTokens(c TokenConfig) (*Tokens, error) {
 		return nil, failure("auth: tokens need signing keys")
 	case c.Issuer == "" || c.Audience == "":
 		return nil, failure("auth: tokens need an issuer and an audience")
-	case c.Life < 0 || c.Life > time.Hour || c.Life > 0 && c.Life < time.Second:
+	case c.Life < 0 || c.Life > maxLife || c.Life > 0 && c.Life < time.Second:
 		return nil, fmt.Errorf("auth: a token life of %v is out of range: 1s to 1h", c.Life)
-	case c.Skew > time.Minute:
+	case c.Skew > maxSkew:
 		return nil, fmt.Errorf("auth: a clock skew of %v is out of range: 1m at most", c.Skew)
 	}
 	t := &Tokens{
@@ -93,18 +93,14 @@ func NewTokens(c TokenConfig) (*Tokens, error) {
 	if c.Now == nil {
 		t.now = time.Now
 	}
-	header, err := json.Marshal(map[string]string{"alg": algorithm, "kid": c.Keys.signer().id, "typ": tokenType})
-	if err != nil {
-		return nil, fmt.Errorf("auth: encode a token header: %w", err)
-	}
-	t.header = base64.RawURLEncoding.EncodeToString(header)
 	t.claims = jwt.NewValidator(
 		jwt.WithTimeFunc(t.now), jwt.WithLeeway(t.skew), jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(),
 		jwt.WithIssuedAt(), jwt.WithIssuer(t.issuer), jwt.WithAudience(t.audience))
 	return t, nil
 }
 
-// wire is what a token carries.
+// wire is what a token carries: ids, a role and times, and nothing personal
+// (P11.26).
 type wire struct {
 	jwt.RegisteredClaims
 	Role     string           `json:"role"`
@@ -134,8 +130,9 @@ func (t *Tokens) Issue(_ context.Context, c Claims) (token string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("encode a token: %w", err)
 	}
-	signed := t.header + "." + base64.RawURLEncoding.EncodeToString(body)
-	signature, err := jwt.SigningMethodEdDSA.Sign(signed, t.keys.signer().private)
+	key := t.keys.Signer(now)
+	signed := key.header + "." + base64.RawURLEncoding.EncodeToString(body)
+	signature, err := key.material.sign(signed)
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
@@ -153,19 +150,19 @@ func date(t time.Time) *jwt.NumericDate {
 // Verify returns what a token says if it is one of ours and its time is now.
 // The error is [ErrToken]; why is its cause, for the log.
 //
-// The algorithm is EdDSA whatever the token says, the key is the one of ours
-// that has its kid, and nothing beyond its header is read before the signature
-// holds. A token that was verified within the last minute is remembered, and
-// costs a lookup.
+// The key is the one of ours that has the token's kid, the algorithm is that
+// key's whatever the token says, and nothing beyond the header is read before
+// the signature holds. A token that was verified within the last minute is
+// remembered and costs a lookup; revocations are asked even then, so whatever
+// ended or changed since counts at once and the memory needs no purge for it.
 func (t *Tokens) Verify(_ context.Context, token string) (Claims, error) {
-	now := t.now()
-	c, known := t.cache.get(token, now)
+	now, keys := t.now(), t.keys.set.Load()
+	c, known := t.cache.get(token, keys, now)
 	if !known {
 		var err error
-		if c, err = t.verify(token); err != nil {
+		if c, err = t.verify(token, keys, now); err != nil {
 			return Claims{}, ErrToken.Wrap(err)
 		}
-		t.remember(token, c, now)
 	}
 	if t.revocations != nil {
 		if err := t.revocations.Judge(&c); err != nil {
@@ -175,45 +172,50 @@ func (t *Tokens) Verify(_ context.Context, token string) (Claims, error) {
 	return c, nil
 }
 
-func (t *Tokens) remember(token string, c Claims, now time.Time) {
+// Purge forgets every verified token, so that each is verified again. Neither
+// a revocation nor a change of keys needs it.
+func (t *Tokens) Purge() { t.cache.purge() }
+
+// verify reads and remembers a token.
+func (t *Tokens) verify(token string, keys *keySet, now time.Time) (Claims, error) {
+	body, key, err := open(token, func(h header) (Key, error) { return accessKey(h, keys, now) })
+	if err != nil {
+		return Claims{}, err
+	}
+	c, err := t.read(body)
+	if err != nil {
+		return Claims{}, err
+	}
 	until := now.Add(time.Minute)
 	if end := c.ExpiresAt.Add(t.skew); end.Before(until) {
 		until = end
 	}
-	t.cache.put(strings.Clone(token), c, until) // a header's string would keep its whole request
+	if end := key.retired.Add(overlap); !key.retired.IsZero() && end.Before(until) {
+		until = end
+	}
+	t.cache.put(strings.Clone(token), entry{c, keys, until}) // a header's string would keep its whole request
+	return c, nil
 }
 
-// Purge forgets every verified token, so that each is judged again.
-func (t *Tokens) Purge() { t.cache.purge() }
+// accessKey returns the key that must have signed an access token. Its header
+// has the three members that ours have: jwk, jku, x5u, crit and the rest could
+// only be an attempt to choose the key.
+func accessKey(h header, keys *keySet, now time.Time) (Key, error) {
+	kid, _ := h["kid"].(string)
+	key, known := keys.find(kid, now)
+	switch {
+	case h["typ"] != tokenType:
+		return Key{}, failure("token type is not at+jwt")
+	case !known:
+		return Key{}, failure("token key is unknown or retired")
+	case len(h) != 3:
+		return Key{}, failure("token header has other members than alg, kid and typ")
+	}
+	return key, nil
+}
 
-func (t *Tokens) verify(token string) (Claims, error) {
-	if len(token) > maxToken {
-		return Claims{}, failure("token is too long")
-	}
-	if strings.ContainsAny(token, "\r\n") { // which base64 skips
-		return Claims{}, failure("token has line ends")
-	}
-	parts := strings.SplitN(token, ".", 4)
-	if len(parts) != 3 {
-		return Claims{}, failure("token has not three parts")
-	}
-	key, err := t.key(parts[0])
-	if err != nil {
-		return Claims{}, err
-	}
-	b64 := base64.RawURLEncoding.Strict()
-	signature, err := b64.DecodeString(parts[2])
-	if err != nil {
-		return Claims{}, failure("token signature is not base64")
-	}
-	signed := token[:len(parts[0])+1+len(parts[1])]
-	if err := jwt.SigningMethodEdDSA.Verify(signed, signature, key.public); err != nil {
-		return Claims{}, fmt.Errorf("token signature: %w", err)
-	}
-	body, err := b64.DecodeString(parts[1])
-	if err != nil {
-		return Claims{}, failure("token claims are not base64")
-	}
+// read returns the claims of a token whose signature holds.
+func (t *Tokens) read(body []byte) (Claims, error) {
 	var w wire
 	if err := json.Unmarshal(body, &w); err != nil {
 		return Claims{}, fmt.Errorf("token claims: %w", err)
@@ -232,31 +234,4 @@ func (t *Tokens) verify(token string) (Claims, error) {
 		c.AuthTime = w.AuthTime.Time
 	}
 	return c, nil
-}
-
-// key reads the header of a token and returns the key that must have signed it.
-// A header has the three members that ours have: jwk, jku, x5u, crit and the
-// rest could only be an attempt to choose the key.
-func (t *Tokens) key(part string) (Key, error) {
-	text, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err != nil {
-		return Key{}, failure("token header is not base64")
-	}
-	var header map[string]any
-	if err := json.Unmarshal(text, &header); err != nil {
-		return Key{}, failure("token header is not JSON")
-	}
-	kid, _ := header["kid"].(string)
-	key, known := t.keys.find(kid)
-	switch {
-	case header["alg"] != algorithm:
-		return Key{}, failure("token algorithm is not EdDSA")
-	case header["typ"] != tokenType:
-		return Key{}, failure("token type is not at+jwt")
-	case !known:
-		return Key{}, failure("token key is unknown")
-	case len(header) != 3:
-		return Key{}, failure("token header has other members than alg, kid and typ")
-	}
-	return key, nil
 }

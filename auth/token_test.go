@@ -1,11 +1,15 @@
 package auth_test
 
 import (
+	"bytes"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"maps"
 	"strings"
@@ -14,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-go/ashlar/auth"
@@ -85,9 +90,16 @@ func TestTokenRoundTrip(t *testing.T) {
 	}
 }
 
+// P11.26
 func TestTokenSaysNothingPersonal(t *testing.T) {
 	t.Parallel()
-	part := strings.Split(issue(t, tokens(t, auth.GenerateKey(), newClock())), ".")
+	c := newClock()
+	full := auth.Claims{Subject: "usr_1", Role: "merchant", Account: "mer_1", Session: "ses_1", Epoch: 3, AuthTime: c.now()}
+	token, err := tokens(t, auth.GenerateKey(), c).Issue(t.Context(), full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := strings.Split(token, ".")
 	var names []string
 	for _, p := range part[:2] {
 		var members map[string]any
@@ -98,7 +110,7 @@ func TestTokenSaysNothingPersonal(t *testing.T) {
 			names = append(names, name)
 		}
 	}
-	allowed := "alg kid typ iss sub aud exp nbf iat jti role account"
+	allowed := "alg kid typ iss sub aud exp nbf iat jti role account sid epoch auth_time"
 	if len(names) != len(strings.Fields(allowed)) {
 		t.Errorf("members %v, want %s", names, allowed)
 	}
@@ -140,28 +152,66 @@ func with(o object, name string, value any) object {
 	return o
 }
 
+// key makes a key for an algorithm.
+func key(t testing.TB, a auth.Algorithm) auth.Key {
+	t.Helper()
+	k, err := auth.NewKey(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// signer signs anything with a key, whatever Issue would say to it.
+func signer(t testing.TB, k auth.Key) func(string) []byte {
+	return func(s string) []byte {
+		switch private := k.Private().(type) {
+		case ed25519.PrivateKey:
+			return ed25519.Sign(private, []byte(s))
+		case *ecdsa.PrivateKey:
+			signature, err := jwt.SigningMethodES256.Sign(s, private)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return signature
+		case []byte:
+			return hs256(private)(s)
+		}
+		t.Fatalf("a key of %T", k.Private())
+		return nil
+	}
+}
+
+func hs256(secret []byte) func(string) []byte {
+	return func(s string) []byte {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(s))
+		return mac.Sum(nil)
+	}
+}
+
+// P11.1 to P11.4: what is not exactly one of our tokens is refused, whichever
+// algorithm our key has.
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
-	key, other, c := auth.GenerateKey(), auth.GenerateKey(), newClock()
-	private := key.Private().(ed25519.PrivateKey)
-	all := tokens(t, key, c)
+	for _, name := range auth.Algorithm("").Values() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			forgedTokens(t, auth.Algorithm(name))
+		})
+	}
+}
+
+func forgedTokens(t *testing.T, own auth.Algorithm) {
+	mine, other, c := key(t, own), key(t, own), newClock()
+	all := tokens(t, mine, c)
 	now := c.now().Unix()
-	header := object{"alg": "EdDSA", "kid": key.ID(), "typ": "at+jwt"}
+	header := object{"alg": string(own), "kid": mine.ID(), "typ": "at+jwt"}
 	claims := object{"iss": "pay", "aud": "pay-api", "sub": "usr_1", "role": "merchant", "jti": "tok_1", "iat": now, "nbf": now, "exp": now + 900}
 
-	ours := func(s string) []byte { return ed25519.Sign(private, []byte(s)) }
-	theirs := func(s string) []byte { return ed25519.Sign(other.Private().(ed25519.PrivateKey), []byte(s)) }
+	ours, theirs := signer(t, mine), signer(t, other)
 	nothing := func(string) []byte { return nil }
-	hs256 := func(secret []byte) func(string) []byte {
-		return func(s string) []byte {
-			mac := hmac.New(sha256.New, secret)
-			mac.Write([]byte(s))
-			return mac.Sum(nil)
-		}
-	}
-	public := private.Public().(ed25519.PublicKey)
-	attacker := other.Private().(ed25519.PrivateKey).Public().(ed25519.PublicKey)
-	jwk := object{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(attacker)}
+	jwk := object{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 
 	// The same pieces must pass when nothing is wrong, or the rest proves nothing.
 	good := forge(t, header, claims, ours)
@@ -175,73 +225,81 @@ func TestForgedTokens(t *testing.T) {
 	last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", good[len(good)-1])
 	twin := good[:len(good)-1] + string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last^1])
 
-	for name, token := range map[string]string{
-		"nothing":                    "",
-		"dots":                       "..",
-		"alg none":                   forge(t, with(header, "alg", "none"), claims, nothing),
-		"alg NoNe":                   forge(t, with(header, "alg", "NoNe"), claims, nothing),
-		"alg none, our signature":    forge(t, with(header, "alg", "none"), claims, ours),
-		"alg eddsa":                  forge(t, with(header, "alg", "eddsa"), claims, ours),
-		"alg Ed25519":                forge(t, with(header, "alg", "Ed25519"), claims, ours),
-		"alg ES256":                  forge(t, with(header, "alg", "ES256"), claims, ours),
-		"alg missing":                forge(t, with(header, "alg", nil), claims, ours),
-		"alg a list":                 forge(t, with(header, "alg", []string{"EdDSA"}), claims, ours),
-		"HS256 with the public key":  forge(t, with(header, "alg", "HS256"), claims, hs256(public)),
-		"HS256 called EdDSA":         forge(t, header, claims, hs256(public)),
-		"HS256 with the key as text": forge(t, with(header, "alg", "HS256"), claims, hs256([]byte(base64.RawURLEncoding.EncodeToString(public)))),
-		"no signature":               part[0] + "." + part[1] + ".",
-		"no signature and no dot":    part[0] + "." + part[1],
-		"another key":                forge(t, header, claims, theirs),
-		"another key and its kid":    forge(t, with(header, "kid", other.ID()), claims, theirs),
-		"no kid":                     forge(t, with(header, "kid", nil), claims, ours),
-		"an empty kid":               forge(t, with(header, "kid", ""), claims, ours),
-		"kid in another case":        forge(t, with(header, "kid", strings.ToUpper(key.ID())), claims, ours),
-		"half the kid":               forge(t, with(header, "kid", key.ID()[:20]), claims, ours),
-		"kid a path":                 forge(t, with(header, "kid", "../../dev/null"), claims, ours),
-		"kid of SQL":                 forge(t, with(header, "kid", "' OR 1=1 --"), claims, ours),
-		"jwk, their signature":       forge(t, with(header, "jwk", jwk), claims, theirs),
-		"jku, their signature":       forge(t, with(header, "jku", "https://evil.test/jwks.json"), claims, theirs),
-		"x5u, their signature":       forge(t, with(header, "x5u", "https://evil.test/cert.pem"), claims, theirs),
-		"crit":                       forge(t, with(header, "crit", []string{"exp"}), claims, ours),
-		"b64":                        forge(t, with(header, "b64", false), claims, ours),
-		"typ JWT":                    forge(t, with(header, "typ", "JWT"), claims, ours),
-		"typ missing":                forge(t, with(header, "typ", nil), claims, ours),
-		"typ of another token":       forge(t, with(header, "typ", "rt+jwt"), claims, ours),
-		"a header that is null":      forge(t, "null", claims, ours),
-		"a header that is a list":    forge(t, "[]", claims, ours),
-		"a header that ends early":   forge(t, `{"alg":"EdDSA"`, claims, ours),
-		"expired 61 seconds ago":     forge(t, header, with(claims, "exp", now-61), ours),
-		"not yet valid":              forge(t, header, with(claims, "nbf", now+61), ours),
-		"issued in the future":       forge(t, header, with(claims, "iat", now+61), ours),
-		"no exp":                     forge(t, header, with(claims, "exp", nil), ours),
-		"no nbf":                     forge(t, header, with(claims, "nbf", nil), ours),
-		"no iat":                     forge(t, header, with(claims, "iat", nil), ours),
-		"no sub":                     forge(t, header, with(claims, "sub", nil), ours),
-		"an empty sub":               forge(t, header, with(claims, "sub", ""), ours),
-		"no iss":                     forge(t, header, with(claims, "iss", nil), ours),
-		"a foreign iss":              forge(t, header, with(claims, "iss", "pay2"), ours),
-		"no aud":                     forge(t, header, with(claims, "aud", nil), ours),
-		"a foreign aud":              forge(t, header, with(claims, "aud", "pay"), ours),
-		"foreign auds":               forge(t, header, with(claims, "aud", []string{"a", "b"}), ours),
-		"claims that are null":       forge(t, header, "null", ours),
-		"claims that are no JSON":    forge(t, header, "canary", ours),
-		"trailing claims":            forge(t, header, `{"sub":"usr_1"}{"sub":"usr_2"}`, ours),
-		"a changed role":             part[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"role":"admin"}`)) + "." + part[2],
-		"a truncated signature":      good[:len(good)-2],
-		"a truncated token":          good[:len(good)/2],
-		"a twin of the last letter":  twin,
-		"a fourth part":              good + "." + part[2],
-		"a fourth part, empty":       good + ".",
-		"parts doubled":              part[0] + "." + part[1] + "." + part[1] + "." + part[2],
-		"a trailing letter":          good + "A",
-		"a trailing space":           good + " ",
-		"a trailing newline":         good + "\n",
-		"a newline inside":           part[0] + "." + part[1][:8] + "\n" + part[1][8:] + "." + part[2],
-		"padding":                    good + "==",
-		"standard base64":            strings.NewReplacer("-", "+", "_", "/").Replace(part[0]) + "+." + part[1] + "." + part[2],
-		"a NUL":                      good + "\x00",
-		"too long":                   forge(t, header, with(claims, "x", strings.Repeat("x", 4096)), ours),
-	} {
+	forged := map[string]string{
+		"nothing":                   "",
+		"dots":                      "..",
+		"alg none":                  forge(t, with(header, "alg", "none"), claims, nothing),
+		"alg NoNe":                  forge(t, with(header, "alg", "NoNe"), claims, nothing),
+		"alg none, our signature":   forge(t, with(header, "alg", "none"), claims, ours),
+		"alg Ed25519":               forge(t, with(header, "alg", "Ed25519"), claims, ours),
+		"alg missing":               forge(t, with(header, "alg", nil), claims, ours),
+		"alg a list":                forge(t, with(header, "alg", []string{string(own)}), claims, ours),
+		"no signature":              part[0] + "." + part[1] + ".",
+		"no signature and no dot":   part[0] + "." + part[1],
+		"another key":               forge(t, header, claims, theirs),
+		"another key and its kid":   forge(t, with(header, "kid", other.ID()), claims, theirs),
+		"no kid":                    forge(t, with(header, "kid", nil), claims, ours),
+		"an empty kid":              forge(t, with(header, "kid", ""), claims, ours),
+		"kid in another case":       forge(t, with(header, "kid", strings.ToUpper(mine.ID())), claims, ours),
+		"half the kid":              forge(t, with(header, "kid", mine.ID()[:20]), claims, ours),
+		"kid a path":                forge(t, with(header, "kid", "../../dev/null"), claims, ours),
+		"kid of SQL":                forge(t, with(header, "kid", "' OR 1=1 --"), claims, ours),
+		"jwk, their signature":      forge(t, with(header, "jwk", jwk), claims, theirs),
+		"jku, their signature":      forge(t, with(header, "jku", "https://evil.test/jwks.json"), claims, theirs),
+		"x5u, their signature":      forge(t, with(header, "x5u", "https://evil.test/cert.pem"), claims, theirs),
+		"crit":                      forge(t, with(header, "crit", []string{"exp"}), claims, ours),
+		"b64":                       forge(t, with(header, "b64", false), claims, ours),
+		"typ JWT":                   forge(t, with(header, "typ", "JWT"), claims, ours),
+		"typ missing":               forge(t, with(header, "typ", nil), claims, ours),
+		"typ of another token":      forge(t, with(header, "typ", "rt+jwt"), claims, ours),
+		"a header that is null":     forge(t, "null", claims, ours),
+		"a header that is a list":   forge(t, "[]", claims, ours),
+		"a header that ends early":  forge(t, `{"alg":"EdDSA"`, claims, ours),
+		"expired 61 seconds ago":    forge(t, header, with(claims, "exp", now-61), ours),
+		"not yet valid":             forge(t, header, with(claims, "nbf", now+61), ours),
+		"issued in the future":      forge(t, header, with(claims, "iat", now+61), ours),
+		"no exp":                    forge(t, header, with(claims, "exp", nil), ours),
+		"no nbf":                    forge(t, header, with(claims, "nbf", nil), ours),
+		"no iat":                    forge(t, header, with(claims, "iat", nil), ours),
+		"no sub":                    forge(t, header, with(claims, "sub", nil), ours),
+		"an empty sub":              forge(t, header, with(claims, "sub", ""), ours),
+		"no iss":                    forge(t, header, with(claims, "iss", nil), ours),
+		"a foreign iss":             forge(t, header, with(claims, "iss", "pay2"), ours),
+		"no aud":                    forge(t, header, with(claims, "aud", nil), ours),
+		"a foreign aud":             forge(t, header, with(claims, "aud", "pay"), ours),
+		"foreign auds":              forge(t, header, with(claims, "aud", []string{"a", "b"}), ours),
+		"claims that are null":      forge(t, header, "null", ours),
+		"claims that are no JSON":   forge(t, header, "canary", ours),
+		"trailing claims":           forge(t, header, `{"sub":"usr_1"}{"sub":"usr_2"}`, ours),
+		"a changed role":            part[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"role":"admin"}`)) + "." + part[2],
+		"a truncated signature":     good[:len(good)-2],
+		"a truncated token":         good[:len(good)/2],
+		"a twin of the last letter": twin,
+		"a fourth part":             good + "." + part[2],
+		"a fourth part, empty":      good + ".",
+		"parts doubled":             part[0] + "." + part[1] + "." + part[1] + "." + part[2],
+		"a trailing letter":         good + "A",
+		"a trailing space":          good + " ",
+		"a trailing newline":        good + "\n",
+		"a newline inside":          part[0] + "." + part[1][:8] + "\n" + part[1][8:] + "." + part[2],
+		"padding":                   good + "==",
+		"standard base64":           strings.NewReplacer("-", "+", "_", "/").Replace(part[0]) + "+." + part[1] + "." + part[2],
+		"a NUL":                     good + "\x00",
+		"too long":                  forge(t, header, with(claims, "x", strings.Repeat("x", 4096)), ours),
+		"alg in another case":       forge(t, with(header, "alg", strings.ToLower(string(own))), claims, ours),
+	}
+	for _, a := range auth.Algorithm("").Values() {
+		if a != string(own) {
+			forged["alg "+a] = forge(t, with(header, "alg", a), claims, ours)
+		}
+	}
+	// P11.1: the public half, in every form in which somebody could have it, is
+	// no secret.
+	for form, public := range publicForms(t, mine) {
+		forged["HS256 with the public key, "+form] = forge(t, with(header, "alg", "HS256"), claims, hs256(public))
+		forged["HS256 under our own alg, "+form] = forge(t, header, claims, hs256(public))
+	}
+	for name, token := range forged {
 		claims, err := all.Verify(t.Context(), token)
 		if !errors.Is(err, auth.ErrToken) || claims != (auth.Claims{}) {
 			t.Errorf("%s: %+v, %v", name, claims, err)
@@ -251,6 +309,47 @@ func TestForgedTokens(t *testing.T) {
 			t.Errorf("%s: the caller is told %+v", name, p)
 		}
 	}
+}
+
+// publicForms are the forms in which the public half of a key gets about.
+func publicForms(t testing.TB, k auth.Key) map[string][]byte {
+	t.Helper()
+	forms := map[string][]byte{}
+	var public any
+	switch private := k.Private().(type) {
+	case ed25519.PrivateKey:
+		public = private.Public()
+		forms["raw"] = private.Public().(ed25519.PublicKey)
+	case *ecdsa.PrivateKey:
+		public = private.Public()
+		point, err := private.PublicKey.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		forms["point"] = point
+		forms["compressed point"] = append([]byte{2 + point[64]&1}, point[1:33]...)
+		forms["x"] = point[1:33]
+	default:
+		return nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := auth.NewKeys(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := json.Marshal(keys.JWKS(time.Now()).Keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms["DER"] = der
+	forms["PEM"] = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	forms["PEM without its last line end"] = bytes.TrimSpace(forms["PEM"])
+	forms["JWK"] = jwk
+	forms["x as text"] = []byte(keys.JWKS(time.Now()).Keys[0].X)
+	return forms
 }
 
 func TestTokenTimes(t *testing.T) {
@@ -282,7 +381,7 @@ func TestTokenIsForgottenAfterAMinute(t *testing.T) {
 	if _, err := seen.Verify(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	auth.Rekey(t, seen, next) // only memory knows the token now
+	auth.Rekey(seen, next) // only memory knows the token now
 	c.move(59 * time.Second)
 	if _, err := seen.Verify(t.Context(), token); err != nil {
 		t.Errorf("after 59 seconds: %v", err)
@@ -301,7 +400,7 @@ func TestPurgeForgets(t *testing.T) {
 	if _, err := all.Verify(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	auth.Rekey(t, all, auth.GenerateKey())
+	auth.Rekey(all, auth.GenerateKey())
 	all.Purge()
 	if _, err := all.Verify(t.Context(), token); !errors.Is(err, auth.ErrToken) {
 		t.Errorf("after Purge: %v", err)

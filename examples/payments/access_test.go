@@ -37,6 +37,7 @@ func TestRoles(t *testing.T) {
 		"auth.me":            everyone,
 		"auth.login":         nil, // public
 		"auth.refresh":       nil, // public
+		"auth.keys":          nil, // public
 
 		"auth.logout":              everyone,
 		"auth.password":            everyone,
