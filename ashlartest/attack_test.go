@@ -44,6 +44,7 @@ func TestAttackFindsWhatIsWrong(t *testing.T) {
 
 // TestAttackedNotebook attacks a notebook whose defect the environment names.
 func TestAttackedNotebook(t *testing.T) {
+	t.Parallel()
 	defect := os.Getenv(leak)
 	if defect == "" {
 		t.Skip("run by TestAttackFindsWhatIsWrong, once for each defect")

@@ -32,7 +32,6 @@ type forger struct {
 	claims  map[string]any
 	token   string // as it was issued
 	private ed25519.PrivateKey
-	kid     string
 }
 
 // forgeries are the ways of RFC 8725 and of the field's reports.
