@@ -30,7 +30,7 @@ const (
 
 // An app is one that people sign in to, all in memory.
 type app struct {
-	t          *testing.T
+	t          testing.TB
 	handler    http.Handler
 	accounts   *auth.Memory
 	identities *auth.Identities
@@ -40,12 +40,12 @@ type app struct {
 
 // open returns an app with these providers. Who is signed in says the header
 // X-Test-Account; a new person becomes a clerk, except Mallory.
-func open(t *testing.T, providers ...oidc.Provider) *app {
+func open(t testing.TB, providers ...oidc.Provider) *app {
 	t.Helper()
 	return openWith(t, oidc.Config{Providers: providers})
 }
 
-func openWith(t *testing.T, c oidc.Config, change ...func(*auth.IdentitiesConfig)) *app {
+func openWith(t testing.TB, c oidc.Config, change ...func(*auth.IdentitiesConfig)) *app {
 	t.Helper()
 	a := &app{t: t, accounts: auth.NewMemory()}
 	ids := auth.IdentitiesConfig{
@@ -337,4 +337,14 @@ func set(u *url.URL, name, value string) {
 		q.Del(name)
 	}
 	u.RawQuery = q.Encode()
+}
+
+// serveRaw serves a query and cookies that no client would send.
+func serveRaw(h http.Handler, path, query, cookies string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, origin+path, nil) //nolint:noctx // of a fuzz run
+	r.URL.RawQuery = query
+	r.Header.Set("Cookie", cookies)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -70,7 +71,7 @@ func (s *SignIn) open(value string) (flow, error) {
 		return flow{}, failure("the flow cookie is too long")
 	}
 	box, err := base64.RawURLEncoding.Strict().DecodeString(value)
-	if err != nil {
+	if err != nil || strings.ContainsAny(value, "\r\n") { // which base64 skips
 		return flow{}, failure("the flow cookie is not base64")
 	}
 	text, err := s.sealed.Open(nil, nil, box, []byte(flowCookie))
