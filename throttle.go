@@ -60,6 +60,13 @@ func (t *throttle) Succeeded(ctx context.Context, email, address string) {
 	_ = t.pair.Forget(ctx, pairOf(email, network))
 }
 
+// Untried implements [auth.Throttle].
+func (t *throttle) Untried(ctx context.Context, email, address string) {
+	network := limit.Network(address)
+	t.giveBack(ctx, network)
+	_ = t.pair.GiveBack(ctx, pairOf(email, network), 1) // as above
+}
+
 func (t *throttle) giveBack(ctx context.Context, network string) {
 	_ = t.network.GiveBack(ctx, network, 1) // what is lost is one of a day's hundred
 }

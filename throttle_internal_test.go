@@ -88,3 +88,20 @@ func TestThrottleOfADay(t *testing.T) {
 		t.Errorf("one has recovered: %v", err)
 	}
 }
+
+// What could not be tried for want of capacity does not count.
+func TestThrottleSparesTheUntried(t *testing.T) {
+	t.Parallel()
+	th, _ := throttled(t)
+	for i := range 300 {
+		if err := th.Try(t.Context(), "ann@b.test", "192.0.2.1"); err != nil {
+			t.Fatalf("try %d: %v", i+1, err)
+		}
+		th.Untried(t.Context(), "ann@b.test", "192.0.2.1")
+	}
+	for i := range 11 {
+		if err := th.Try(t.Context(), "ann@b.test", "192.0.2.1"); (err != nil) != (i == 10) {
+			t.Fatalf("try %d: %v", i+1, err)
+		}
+	}
+}

@@ -58,21 +58,29 @@ func TestThrottleCountsInACrowd(t *testing.T) {
 	t.Parallel()
 	app := office(t)
 	var tried, stopped atomic.Int32
+	try := func() (code int) {
+		switch code = attempt(app, "198.51.100.1", "ann@b.test", wrong).Code; code {
+		case http.StatusUnauthorized:
+			tried.Add(1)
+		case http.StatusTooManyRequests:
+			stopped.Add(1)
+		case http.StatusServiceUnavailable: // no capacity to hash: not tried
+		default:
+			t.Errorf("got %d", code)
+		}
+		return code
+	}
 	var crowd sync.WaitGroup
 	for range 40 {
-		crowd.Go(func() {
-			switch w := attempt(app, "198.51.100.1", "ann@b.test", wrong); w.Code {
-			case http.StatusUnauthorized, http.StatusServiceUnavailable: // 503 for want of a processor
-				tried.Add(1)
-			case http.StatusTooManyRequests:
-				stopped.Add(1)
-			default:
-				t.Errorf("got %d %s", w.Code, w.Body)
-			}
-		})
+		crowd.Go(func() { try() })
 	}
 	crowd.Wait()
-	if tried.Load() != 10 || stopped.Load() != 30 {
+	for range 10 { // if some found no capacity, some are left
+		if try() == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if tried.Load() != 10 || stopped.Load() == 0 {
 		t.Errorf("%d were tried and %d stopped", tried.Load(), stopped.Load())
 	}
 }

@@ -107,6 +107,7 @@ func (a *Accounts) admit(ctx context.Context, in Credentials) (Account, error) {
 		return Account{}, err
 	}
 	account, why, err := a.prove(ctx, email, in)
+	a.spare(ctx, email, err)
 	if why != "" && a.audit != nil {
 		event := NewEvent(ctx, EventSignIn, Failed)
 		event.Subject, event.Detail = account.ID, why

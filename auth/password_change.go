@@ -38,6 +38,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, in PasswordChange) error 
 	ok := false
 	if account.PasswordHash != "" { // it may have one elsewhere
 		if ok, _, err = a.passwords.Verify(ctx, account.PasswordHash, in.Current); err != nil {
+			a.spare(ctx, account.Email, err)
 			return err
 		}
 	}

@@ -47,6 +47,10 @@ func (s *steps) Succeeded(_ context.Context, email, address string) {
 	s.note("succeeded " + email + " " + address)
 }
 
+func (s *steps) Untried(_ context.Context, email, address string) {
+	s.note("untried " + email + " " + address)
+}
+
 func (s *steps) Required(_ context.Context, account string) (bool, error) {
 	s.note("required")
 	return s.second[account] != "", s.broken

@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"errors"
 
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 )
 
@@ -22,4 +24,14 @@ type Throttle interface {
 	// Succeeded is told that the attempt which Try counted was none of a
 	// guesser: what was counted against the pair is forgotten.
 	Succeeded(ctx context.Context, email, address string)
+	// Untried is told that the attempt which Try counted was not made, because
+	// there was no capacity to hash: it does not count after all.
+	Untried(ctx context.Context, email, address string)
+}
+
+// spare gives an attempt back that failed for want of capacity.
+func (a *Accounts) spare(ctx context.Context, email string, err error) {
+	if a.throttle != nil && errors.Is(err, ErrBusy) {
+		a.throttle.Untried(ctx, email, access.OriginOf(ctx).Address)
+	}
 }
