@@ -264,3 +264,17 @@ func TestACheckAllocatesNothing(t *testing.T) {
 		t.Errorf("a check costs %v allocations", n)
 	}
 }
+
+func BenchmarkCheck(b *testing.B) {
+	p := &access.Policy{}
+	if err := p.Grant("merchant", read, write); err != nil {
+		b.Fatal(err)
+	}
+	who, needs := p.Principal("u1", "a1", "merchant"), p.Set(write)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !who.Granted.Has(needs) {
+			b.Fatal("refused")
+		}
+	}
+}
