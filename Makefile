@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy generated lint audit secrets race test bench-test
+STEPS := format vet tidy generated lint audit secrets race test bench-test acme-test
 
 # The pinned tools have modules of their own, see tools/.
 TOOL := go tool -modfile=tools/go.mod
@@ -79,6 +79,9 @@ secrets: ## Look for secrets in all files and all of the history
 bench-test: ## Vet and test the comparison in bench/, a module of its own
 	@if [ -f bench/go.mod ]; then go -C bench vet ./... && go -C bench test ./...; \
 	else echo 'there is no bench/ yet'; fi
+
+acme-test: ## Vet and test serve/acme against a certificate authority, a module of its own
+	go -C serve/acme/pebbletest vet ./... && go -C serve/acme/pebbletest test ./...
 
 fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module cache
 	@.ci/fresh

@@ -43,6 +43,11 @@ type Config struct {
 	PerPrincipal limit.Rate     `env:"ASHLAR_LIMIT_PRINCIPAL" default:"5000/1s" doc:"how often a signed-in principal may call; off is loose"`
 	PerAddress   limit.Rate     `env:"ASHLAR_LIMIT_ADDRESS" default:"200/2s" doc:"how often others may call from an address, an IPv6 /64 counting as one; off is loose, and stops counting bad credentials too"`
 	PerSignIn    limit.Rate     `env:"ASHLAR_LIMIT_SIGN_IN" default:"60/1m" doc:"how often anybody may sign in from an address; off is loose"`
+	TLSCert      string         `env:"ASHLAR_TLS_CERT" doc:"file with the certificate chain to serve HTTPS with, in PEM; followed when it changes"`
+	TLSKey       string         `env:"ASHLAR_TLS_KEY" doc:"file with the private key of ASHLAR_TLS_CERT, in PEM"`
+	ACMEHosts    []string       `env:"ASHLAR_ACME_HOSTS" doc:"host names to get certificates for by ACME and serve HTTPS with; off if empty"`
+	ACMEEmail    string         `env:"ASHLAR_ACME_EMAIL" doc:"where the certificate authority writes to when something is wrong"`
+	ACMEURL      string         `env:"ASHLAR_ACME_DIRECTORY_URL" doc:"directory of the certificate authority; Let's Encrypt if not set"`
 	LogLevel     slog.Level     `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
 	LogFormat    LogFormat      `env:"ASHLAR_LOG_FORMAT" default:"auto" doc:"json, text, or auto: text for a developer's terminal and json elsewhere"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
@@ -123,6 +128,7 @@ func (c Config) Validate() error {
 		refuse(err != nil, "ASHLAR_CORS_ORIGINS: %w", err)
 	}
 	refuse(c.Cookies && len(c.Origins) == 0, "ASHLAR_CORS_CREDENTIALS: is for the pages of ASHLAR_CORS_ORIGINS, and there are none")
+	errs = append(errs, c.checkTLS()...)
 	_, err := c.databasePath()
 	refuse(err != nil, "DATABASE_URL: %w", err)
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,

@@ -41,7 +41,7 @@ var house = []floor{
 	},
 	{
 		name:     "adapters", // one driver each, and the suites that prove them alike
-		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest auth/oidc",
+		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest auth/oidc serve/acme",
 		may:      "words internal mechanisms",
 		tests:    "adapters",
 	},
@@ -99,7 +99,7 @@ var libraries = map[string]string{
 	"github.com/pressly/goose/v3":         "db",
 	"github.com/prometheus/client_golang": "metric",
 	"go.yaml.in/yaml/v3":                  "openapi",
-	"golang.org/x/crypto":                 "auth",
+	"golang.org/x/crypto":                 "auth serve/acme",
 	"golang.org/x/oauth2":                 "auth/oidc",
 	"golang.org/x/term":                   ". cmd/...",
 	"modernc.org/libc":                    "db/sqlite/...",

@@ -2,6 +2,7 @@ package ashlar
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -35,8 +36,12 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	admin := a.server(private, a.cfg.AdminAddr, nil)
-	server := a.server(public, a.cfg.PublicAddr(), a.health.Draining)
+	secure, certificates, err := a.openTLS()
+	if err != nil {
+		return err
+	}
+	admin := a.server(private, a.cfg.AdminAddr, nil, nil)
+	server := a.server(public, a.cfg.PublicAddr(), a.health.Draining, secure)
 	adminAt, err := admin.Listen(ctx)
 	if err != nil {
 		return fmt.Errorf("ASHLAR_ADMIN_ADDR: %w", err)
@@ -59,7 +64,7 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	adminDone := make(chan error, 1)
 	go func() { adminDone <- admin.Run(adminCtx) }()
 
-	endTasks := a.startTasks(ctx)
+	endTasks := a.startTasks(ctx, certificates...)
 	a.health.Started()
 	err = server.Run(ctx)
 	err = errors.Join(err, endTasks(a.cfg.DrainTimeout))
@@ -69,10 +74,10 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-func (a *App) server(h http.Handler, addr string, onDrain func()) *serve.Server {
+func (a *App) server(h http.Handler, addr string, onDrain func(), secure *tls.Config) *serve.Server {
 	cfg := serve.Config{
 		Addr: addr, DrainDelay: a.cfg.DrainDelay, DrainTimeout: a.cfg.DrainTimeout,
-		OnDrain: onDrain, Log: a.Log,
+		OnDrain: onDrain, Log: a.Log, TLS: secure, HTTP2: secure != nil,
 	}
 	// Without a load balancer nobody has to see readiness go before the end.
 	if onDrain == nil || cfg.DrainDelay == 0 && !a.cfg.Production() {
@@ -114,8 +119,12 @@ func (a *App) demo(ctx context.Context) (notes []string, err error) {
 
 // greet tells a developer where to look.
 func (a *App) greet(out io.Writer, public, admin net.Addr, notes []string) {
+	scheme := "http"
+	if a.cfg.terminatesTLS() {
+		scheme = "https"
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  API docs  http://%s/docs\n  OpenAPI   http://%s/openapi.json\n  Health    http://%s/readyz\n", public, public, admin)
+	fmt.Fprintf(&b, "\n  API docs  %s://%s/docs\n  OpenAPI   %[1]s://%[2]s/openapi.json\n  Health    http://%[3]s/readyz\n", scheme, public, admin)
 	for _, note := range notes {
 		if note != "" {
 			b.WriteString("\n")
@@ -130,7 +139,7 @@ func (a *App) greet(out io.Writer, public, admin net.Addr, notes []string) {
 
 // startTasks runs the app's background work until ctx ends. The function it
 // returns waits for that work to end.
-func (a *App) startTasks(ctx context.Context) (wait func(time.Duration) error) {
+func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Duration) error) {
 	ctx, cancel := context.WithCancel(ctx)
 	tasks := []Task{
 		{"ashlar.idempotency.sweep", a.keys.sweep},
@@ -141,6 +150,7 @@ func (a *App) startTasks(ctx context.Context) (wait func(time.Duration) error) {
 		{"ashlar.audit.sweep", auditLog{a.DB}.sweep(a.cfg.AuditKeep)},
 		{"ashlar.api-keys.note", a.noteAPIKeys},
 	}
+	tasks = append(tasks, more...)
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)
 	}

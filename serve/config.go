@@ -54,7 +54,8 @@ type Config struct {
 	OnDrain func()
 
 	// TLS makes the server speak HTTPS. Version 1.2 is the least unless
-	// MinVersion asks for more. The guard reads the decrypted side.
+	// MinVersion asks for more. The guard reads the decrypted side. Of
+	// NextProtos only acme-tls/1 is heeded.
 	TLS *tls.Config
 	// HTTP2 offers HTTP/2 to TLS clients.
 	HTTP2 bool

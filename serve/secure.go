@@ -72,8 +72,12 @@ func (s *secure) shake(ctx context.Context, conn net.Conn) {
 		}
 		return
 	}
-	if secured.ConnectionState().NegotiatedProtocol == "h2" {
+	switch secured.ConnectionState().NegotiatedProtocol {
+	case "h2":
 		s.hand(accepted{conn: secured})
+		return
+	case acmeALPN:
+		_ = secured.Close()
 		return
 	}
 	s.hand(accepted{conn: guardedTLS{&guarded{Conn: secured, guard: s.guard}}})

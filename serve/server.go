@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
@@ -60,12 +61,20 @@ func New(handler http.Handler, cfg Config) *Server {
 func (s *Server) tlsConfig() *tls.Config {
 	cfg := s.cfg.TLS.Clone()
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12)
-	cfg.NextProtos = []string{"http/1.1"}
+	protocols := []string{"http/1.1"}
 	if s.cfg.HTTP2 {
-		cfg.NextProtos = []string{"h2", "http/1.1"}
+		protocols = []string{"h2", "http/1.1"}
 	}
+	if slices.Contains(cfg.NextProtos, acmeALPN) {
+		protocols = append(protocols, acmeALPN)
+	}
+	cfg.NextProtos = protocols
 	return cfg
 }
+
+// acmeALPN is spoken by who checks that a host is ours (RFC 8737): a handshake
+// and nothing after it.
+const acmeALPN = "acme-tls/1"
 
 // leaving asks every client to close its connection once the server drains.
 // Responses that had begun before are asked by Observe, which sees their head.
