@@ -341,7 +341,7 @@ func set(u *url.URL, name, value string) {
 
 // serveRaw serves a query and cookies that no client would send.
 func serveRaw(h http.Handler, path, query, cookies string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, origin+path, nil) //nolint:noctx // of a fuzz run
+	r := httptest.NewRequest(http.MethodGet, origin+path, nil)
 	r.URL.RawQuery = query
 	r.Header.Set("Cookie", cookies)
 	w := httptest.NewRecorder()

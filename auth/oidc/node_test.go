@@ -58,7 +58,7 @@ var theCertified = sync.OnceValues(func() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(node, filepath.Join(folder, "provider.mjs"), string(settings)) //nolint:noctx // it ends with its input
+	cmd := exec.Command(node, filepath.Join(folder, "provider.mjs"), string(settings))
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	input, err := cmd.StdinPipe()

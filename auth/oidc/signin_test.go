@@ -58,7 +58,7 @@ func TestWhatIsAskedOfTheProvider(t *testing.T) {
 	}
 }
 
-// P6.24
+// P6.24, of what start is asked for.
 func TestTheBrowserComesBackToThisSiteOnly(t *testing.T) {
 	t.Parallel()
 	a := open(t, newHostile(t).provider())
