@@ -166,8 +166,8 @@ func TestPasswordOverHTTP(t *testing.T) {
 	app := office(t)
 	mine, bearer := ann(t, app)
 	_, other := ann(t, app)
-	change := func(current, new string) ashlartest.Result[struct{}] {
-		return nothing(bearer, "auth.password", auth.PasswordChange{Current: current, New: new})
+	change := func(current, next string) ashlartest.Result[struct{}] {
+		return nothing(bearer, "auth.password", auth.PasswordChange{Current: current, New: next})
 	}
 	change("square-and-false", "quarry-and-chisel").Invalid("/current")
 	change("square-and-true", "password1").Invalid("/new")
@@ -275,7 +275,7 @@ func TestCookieSession(t *testing.T) {
 	browser := app.Anonymous().With("Cookie", c.Name+"="+c.Value)
 	ashlartest.Call[greeting](browser, "greetings.private", name{"ann"}).OK()
 	ashlartest.Call[greeting](browser.With("Authorization", "Bearer x"), "greetings.private", name{"ann"}).Fails(auth.ErrToken) // the bearer counts
-	ashlartest.Call[greeting](browser.With("Sec-Fetch-Site", "cross-site"), "greetings.private", name{"ann"}).OK()             // a GET changes nothing
+	ashlartest.Call[greeting](browser.With("Sec-Fetch-Site", "cross-site"), "greetings.private", name{"ann"}).OK() // a GET changes nothing
 	if list := listings(browser, "auth.sessions.list", nil).OK(); len(list.Data) != 1 || !list.Data[0].Current {
 		t.Errorf("listed %+v", list.Data)
 	}
