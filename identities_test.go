@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/auth/authtest"
 	"github.com/ashlar-go/ashlar/auth/oidc"
 	"github.com/ashlar-go/ashlar/db"
 )
@@ -59,6 +60,16 @@ func saidByCorp(subject, email string) auth.Identity {
 		Provider: "corp", Issuer: "https://login.corp.test", Subject: subject, Email: email,
 		Authority: strings.HasSuffix(strings.ToLower(email), "@corp.test"),
 	}
+}
+
+func TestIdentityTable(t *testing.T) {
+	t.Parallel()
+	authtest.RunIdentities(t, func(t *testing.T) (auth.IdentityStore, auth.Store) {
+		app := ashlartest.Open(t)
+		app.Migrate()
+		store, _ := ashlar.AccountStore(app.App)
+		return ashlar.IdentityStore(app.App), store
+	})
 }
 
 func TestAnIdentityReachesOnlyItsOwnAccount(t *testing.T) {

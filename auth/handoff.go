@@ -102,6 +102,9 @@ func (s *Identities) Redeem(ctx context.Context, in SignInCode, browser string) 
 	return account, nil
 }
 
+// AsksFactor reports whether accounts can be asked for a second factor.
+func (s *Identities) AsksFactor() bool { return s.c.SecondFactor != nil }
+
 // Cookies reports whether a sign-in ends with a session cookie.
 func (s *Identities) Cookies() bool { return s.c.Cookies }
 

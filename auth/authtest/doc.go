@@ -7,7 +7,7 @@
 // Stores decide who wins when a refresh token is used twice at once, so most of
 // it is about sessions: random histories of them are compared with a model, and
 // the same token is used from many goroutines. [RunAPIKeys] does the same for an
-// [auth.APIKeyStore].
+// [auth.APIKeyStore], [RunIdentities] for an [auth.IdentityStore].
 package authtest
 
 import (

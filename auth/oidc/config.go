@@ -143,6 +143,9 @@ func (s *SignIn) addProviders(origin string, client *http.Client, all []Provider
 			errs = append(errs, fmt.Errorf("oidc: provider %q: %w", p.Name, err))
 			continue
 		}
+		if p.SecondFactor && !s.identities.AsksFactor() {
+			errs = append(errs, fmt.Errorf("oidc: provider %q wants a second factor, and the app has none", p.Name))
+		}
 		for _, domain := range p.Domains {
 			domain = strings.ToLower(domain)
 			if other, taken := authorities[domain]; taken {

@@ -315,6 +315,7 @@ func TestAWrongConfigurationIsRefused(t *testing.T) {
 		"the domain \"@corp.test\"": func(c *oidc.Config) { c.Providers[0].Domains = []string{"@corp.test"} },
 		"two providers are named":   func(c *oidc.Config) { c.Providers = append(c.Providers, c.Providers[0]) },
 		"both the authority":        func(c *oidc.Config) { both(c) },
+		"the app has none":          func(c *oidc.Config) { c.Providers[0].SecondFactor = true },
 		"a timeout of 2m0s":         func(c *oidc.Config) { c.Timeout = 2 * time.Minute },
 	} {
 		c := good()
