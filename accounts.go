@@ -20,13 +20,14 @@ func SignIn(a *App) Module {
 			op.Public(), a.signInLimit(), op.Fails(signInFaults()...)),
 	}
 	operations = append(operations, a.sessionOperations()...)
+	operations = append(operations, a.factorOperations()...)
 	operations = append(operations, a.apiKeyOperations()...)
 	operations = append(operations, a.keyOperations()...)
 	return Module{Name: "auth", Operations: operations, Docs: signInDocs()}
 }
 
 func signInFaults() []fault.Coded {
-	return []fault.Coded{auth.ErrSignIn, auth.ErrSecondFactorRequired, auth.ErrSecondFactor, auth.ErrThrottled, auth.ErrBusy}
+	return []fault.Coded{auth.ErrSignIn, auth.ErrSecondFactorRequired, auth.ErrSecondFactor, auth.ErrFactorThrottled, auth.ErrThrottled, auth.ErrBusy}
 }
 
 func signInDocs() op.Docs {
@@ -38,6 +39,7 @@ func signInDocs() op.Docs {
 		authPackage + "Credentials.Code":   "For accounts with a second factor: what the authenticator shows, or a recovery code.",
 	}
 	maps.Copy(docs, sessionDocs())
+	maps.Copy(docs, factorDocs())
 	maps.Copy(docs, apiKeyDocs())
 	maps.Copy(docs, keyDocs())
 	return docs
@@ -70,10 +72,13 @@ func (a *App) openAccounts(throwaway bool) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openFactors(keys); err != nil {
+		return err
+	}
 	a.Accounts = auth.NewAccounts(auth.AccountsConfig{
 		Store: accountTable{a}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
 		SessionIdle: a.cfg.SessionIdle, SessionLife: a.cfg.SessionLife,
-		Throttle: a.limits.throttle, Audit: auditLog{a.DB}, Log: a.Log,
+		Throttle: a.limits.throttle, SecondFactor: a.factors, Audit: auditLog{a.DB}, Log: a.Log,
 	})
 	return a.openAPIKeys()
 }

@@ -51,6 +51,7 @@ type App struct {
 	followed       int64       // the last revocation that was read
 	gate           *limit.Gate // nil where no load is shed
 	apiKeys        *auth.APIKeys
+	factors        *auth.Factors
 	limits         *limits
 	keys           idempotency
 	fingerprintKey []byte

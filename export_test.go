@@ -9,6 +9,9 @@ import (
 // APIKeyStoreOf is where an app keeps its API keys.
 func APIKeyStoreOf(a *App) auth.APIKeyStore { return apiKeyTable{a} }
 
+// FactorStoreOf is where an app keeps its second factors.
+func FactorStoreOf(a *App) auth.FactorStore { return factorTable{a.DB} }
+
 // NoteAPIKeys is the task that writes when API keys were used.
 func NoteAPIKeys(ctx context.Context, a *App) error { return a.noteAPIKeys(ctx) }
 

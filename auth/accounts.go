@@ -193,6 +193,8 @@ func (a *Accounts) proveSecond(ctx context.Context, account Account, code string
 	switch {
 	case errors.Is(err, ErrSecondFactor):
 		return "wrong second factor", err
+	case errors.Is(err, ErrFactorThrottled):
+		return "too many wrong second factors", err
 	case err != nil:
 		return "", fmt.Errorf("sign in: %w", err)
 	}

@@ -1,6 +1,10 @@
 package auth
 
-import "testing"
+import (
+	"encoding/base32"
+	"testing"
+	"time"
+)
 
 // CheapPasswords are too weak for NewPasswords: a test that does not measure
 // need not wait for them.
@@ -77,4 +81,25 @@ func RememberedKeys(k *APIKeys) (n int) {
 		n += len(k.held.shards[i].young) + len(k.held.shards[i].old)
 	}
 	return n
+}
+
+// HOTP is RFC 4226 before the digits are cut.
+func HOTP(secret []byte, counter int64) uint32 { return hotp(secret, counter) }
+
+// TOTP is what an authenticator shows.
+func TOTP(secret []byte, at time.Time) string { return totpCode(secret, totpStep(at)) }
+
+// TOTPSecret reads a secret as an authenticator does.
+func TOTPSecret(text string) []byte {
+	secret, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	return secret
+}
+
+// ParseCode reads what somebody typed as a second factor.
+func ParseCode(text string) (string, int) {
+	code, kind := parseCode(text)
+	return code, int(kind)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 )
 
@@ -28,25 +29,9 @@ func (a *Accounts) ChangePassword(ctx context.Context, in PasswordChange) error 
 	if err != nil {
 		return err
 	}
-	account, err := a.store.ByID(ctx, who.ID)
+	account, err := a.proveIt(ctx, who.ID, in.Current, "/current", EventPasswordChanged)
 	if err != nil {
-		return fmt.Errorf("change a password: %w", err)
-	}
-	if err := a.try(ctx, account.Email); err != nil {
 		return err
-	}
-	ok := false
-	if account.PasswordHash != "" { // it may have one elsewhere
-		if ok, _, err = a.passwords.Verify(ctx, account.PasswordHash, in.Current); err != nil {
-			a.spare(ctx, account.Email, err)
-			return err
-		}
-	}
-	if !ok {
-		return a.wrongCurrent(ctx, account)
-	}
-	if a.throttle != nil {
-		a.throttle.Succeeded(ctx, account.Email, NewEvent(ctx, "", "").Address)
 	}
 	if err := a.checkPassword(ctx, "/new", in.New).Err(); err != nil {
 		return err
@@ -64,15 +49,50 @@ func (a *Accounts) ChangePassword(ctx context.Context, in PasswordChange) error 
 	})
 }
 
-func (a *Accounts) wrongCurrent(ctx context.Context, account Account) error {
-	if a.audit != nil {
-		event := NewEvent(ctx, EventPasswordChanged, Failed)
-		event.Subject, event.Detail = account.ID, "wrong current password"
-		if err := a.audit.Record(ctx, event); err != nil {
-			return err
+// Prove returns the account of the principal of ctx if this is its password:
+// for what a stolen access token alone must not be enough for. A wrong one is a
+// violation of /password, and counts as a failed sign-in; it may also return
+// [ErrThrottled], [ErrBusy], [fault.ErrDenied] for an API key, or the store's
+// error.
+func (a *Accounts) Prove(ctx context.Context, password string) (Account, error) {
+	who, err := person(ctx)
+	if err != nil {
+		return Account{}, err
+	}
+	return a.proveIt(ctx, who.ID, password, "/password", EventSignIn)
+}
+
+// proveIt returns an account if this is its password. Pointer and kind are what
+// is told of one that is not.
+func (a *Accounts) proveIt(ctx context.Context, id, password, pointer string, kind EventKind) (Account, error) {
+	account, err := a.store.ByID(ctx, id)
+	if err != nil {
+		return Account{}, fmt.Errorf("prove a password: %w", err)
+	}
+	if err := a.try(ctx, account.Email); err != nil {
+		return Account{}, err
+	}
+	ok := false
+	if account.PasswordHash != "" { // it may have one elsewhere
+		if ok, _, err = a.passwords.Verify(ctx, account.PasswordHash, password); err != nil {
+			a.spare(ctx, account.Email, err)
+			return Account{}, err
 		}
 	}
-	return fault.At("/current", "wrong", "is not the password of this account")
+	if ok {
+		if a.throttle != nil {
+			a.throttle.Succeeded(ctx, account.Email, access.OriginOf(ctx).Address)
+		}
+		return account, nil
+	}
+	if a.audit != nil {
+		event := NewEvent(ctx, kind, Failed)
+		event.Subject, event.Detail = account.ID, "wrong current password"
+		if err := a.audit.Record(ctx, event); err != nil {
+			return Account{}, err
+		}
+	}
+	return Account{}, fault.At(pointer, "wrong", "is not the password of this account")
 }
 
 // SetPassword gives an account another password and ends all of its sessions.
