@@ -72,7 +72,7 @@ func (a *App) openAccounts(throwaway bool) error {
 	if err != nil {
 		return err
 	}
-	if err := a.openFactors(keys); err != nil {
+	if err := a.openFactors(); err != nil {
 		return err
 	}
 	a.Accounts = auth.NewAccounts(auth.AccountsConfig{

@@ -12,9 +12,9 @@ import (
 
 // openFactors prepares second factors. It comes before the accounts, which ask
 // for them at sign-in.
-func (a *App) openFactors(keys *auth.Keys) (err error) {
+func (a *App) openFactors() (err error) {
 	a.factors, err = auth.NewFactors(auth.FactorsConfig{
-		Store: factorTable{a.DB}, Keys: [][]byte{keys.Derive("second factors")}, Issuer: a.cfg.Issuer,
+		Store: factorTable{a.DB}, Keys: [][]byte{a.signing.Derive("second factors")}, Issuer: a.cfg.Issuer,
 		Prove: func(ctx context.Context, password string) (auth.Account, error) {
 			return a.Accounts.Prove(ctx, password)
 		},
