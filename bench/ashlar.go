@@ -28,11 +28,16 @@ func ashlarHandler() http.Handler {
 	return h
 }
 
+// loadLimit is a limit that a load from one client does not reach, and that is
+// counted all the same.
+const loadLimit = "1000000000/1s"
+
 // ashlarService is the same service as bareService on the whole stack, with
 // its access log in dir. It returns an access token for the measured requests.
 func ashlarService(ctx context.Context, dir string) (s *serve.Server, token string, err error) {
 	cfg, err := config.Load[ashlar.Config](config.Map(map[string]string{
 		"DATABASE_URL": "sqlite::memory:", "ASHLAR_DATA_DIR": dir,
+		"ASHLAR_LIMIT_PRINCIPAL": loadLimit, "ASHLAR_LIMIT_ADDRESS": loadLimit,
 	}))
 	if err != nil {
 		return nil, "", err

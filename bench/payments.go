@@ -54,6 +54,7 @@ func startExample(binary, dir string, env ...string) (p *program, err error) {
 	// Nothing of this process's environment: it could name another database.
 	p.cmd.Env = append([]string{
 		"ASHLAR_ADDR=127.0.0.1:0", "ASHLAR_ADMIN_ADDR=127.0.0.1:0", "ASHLAR_DATA_DIR=data", "ASHLAR_PUBLIC_DOCS=true",
+		"ASHLAR_LIMIT_PRINCIPAL=" + loadLimit, "ASHLAR_LIMIT_ADDRESS=" + loadLimit,
 	}, env...)
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {

@@ -22,7 +22,7 @@ type Limiter struct {
 	rate   Rate
 	store  Store
 	item   string // the name as a structured field has it
-	policy string
+	policy []string
 }
 
 // New returns a limiter that counts in store under its name: limiters of one
@@ -44,7 +44,8 @@ func New(store Store, name string, rate Rate) (*Limiter, error) {
 		return nil, errors.New("limit: " + name + ": " + err.Error())
 	}
 	l := &Limiter{name: name, rate: rate, store: store, item: `"` + name + `"`}
-	l.policy = l.item + ";q=" + strconv.Itoa(rate.burst) + ";w=" + strconv.FormatInt(seconds(rate.Window()), 10)
+	policy := l.item + ";q=" + strconv.Itoa(rate.burst) + ";w=" + strconv.FormatInt(seconds(rate.Window()), 10)
+	l.policy = []string{policy}[:1:1] // all responses share it: to append is to copy
 	return l, nil
 }
 
@@ -109,15 +110,15 @@ func (l *Limiter) SetFields(h http.Header, r Result) {
 	item = append(strconv.AppendInt(item, int64(r.Remaining), 10), ";t="...)
 	item = strconv.AppendInt(item, seconds(t), 10)
 	add(h, "Ratelimit-Policy", l.policy)
-	add(h, "Ratelimit", string(item))
+	add(h, "Ratelimit", []string{string(item)})
 }
 
 // add appends an item to a list field.
-func add(h http.Header, name, item string) {
+func add(h http.Header, name string, item []string) {
 	if earlier := h[name]; len(earlier) > 0 {
-		item = earlier[0] + ", " + item
+		item = []string{earlier[0] + ", " + item[0]}
 	}
-	h[name] = []string{item}
+	h[name] = item
 }
 
 // seconds rounds up: whoever comes back then is not too early.

@@ -127,11 +127,12 @@ func names(n int) []string {
 	return list
 }
 
-// What one decision costs for one key, and for a million of them.
+// What one decision costs: with one key, with a million of which a thousand
+// ask, and with a million that ask in turn, each of which is far from the cache.
 func BenchmarkTake(b *testing.B) {
-	for _, keys := range []int{1, 1_000_000} {
-		b.Run(fmt.Sprint("keys=", keys), func(b *testing.B) {
-			m, list := limit.NewMemory(limit.MemoryConfig{}), names(keys)
+	for _, c := range []struct{ keys, asking int }{{1, 1}, {1_000_000, 1000}, {1_000_000, 1_000_000}} {
+		b.Run(fmt.Sprintf("keys=%d/asking=%d", c.keys, c.asking), func(b *testing.B) {
+			m, list := limit.NewMemory(limit.MemoryConfig{}), names(c.keys)
 			l, err := limit.New(m, "principal", limit.Per(10, time.Hour).Burst(1_000_000))
 			if err != nil {
 				b.Fatal(err)
@@ -143,7 +144,7 @@ func BenchmarkTake(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				_, _ = l.Take(context.Background(), list[i])
-				if i++; i == len(list) {
+				if i++; i == c.asking {
 					i = 0
 				}
 			}
