@@ -274,8 +274,9 @@ func TestCookieSession(t *testing.T) {
 
 	browser := app.Anonymous().With("Cookie", c.Name+"="+c.Value)
 	ashlartest.Call[greeting](browser, "greetings.private", name{"ann"}).OK()
-	ashlartest.Call[greeting](browser.With("Authorization", "Bearer x"), "greetings.private", name{"ann"}).Fails(auth.ErrToken) // the bearer counts
-	ashlartest.Call[greeting](browser.With("Sec-Fetch-Site", "cross-site"), "greetings.private", name{"ann"}).OK() // a GET changes nothing
+	// Beside a bearer token it does not count, and a GET changes nothing.
+	ashlartest.Call[greeting](browser.With("Authorization", "Bearer x"), "greetings.private", name{"ann"}).Fails(auth.ErrToken)
+	ashlartest.Call[greeting](browser.With("Sec-Fetch-Site", "cross-site"), "greetings.private", name{"ann"}).OK()
 	if list := listings(browser, "auth.sessions.list", nil).OK(); len(list.Data) != 1 || !list.Data[0].Current {
 		t.Errorf("listed %+v", list.Data)
 	}
