@@ -23,6 +23,9 @@ func Run(t *testing.T, open func(t *testing.T) (auth.Store, *auth.Revocations)) 
 		"accounts are kept and changed":            accounts,
 		"a change that fails changes nothing":      rollback,
 		"sessions are found and listed":            sessions,
+		"a token is spent under its conditions":    rotation,
+		"sessions end in time":                     lifetimes,
+		"a session of an old epoch is dead":        epochs,
 		"random histories are as the model says":   histories,
 		"one token at once has exactly one winner": race,
 	} {

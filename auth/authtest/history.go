@@ -47,6 +47,7 @@ func histories(t *testing.T, d *desk) {
 		t.Repeat(map[string]func(*rapid.T){
 			"sign in":       m.signIn,
 			"refresh":       m.refresh,
+			"refresh more":  m.refresh, // most sessions should live for a while
 			"use again":     m.reuse,
 			"retry":         m.retry,
 			"log out":       m.logout,

@@ -85,6 +85,105 @@ func sessions(t *testing.T, d *desk) {
 	}
 }
 
+// rotation holds the conditions of a rotation one by one, which a race only
+// meets by chance.
+func rotation(t *testing.T, d *desk) {
+	ctx := t.Context()
+	a := d.person(ctx, t)
+	s := auth.Session{ID: id.New("ses_"), Account: a.ID, CreatedAt: d.clock(), UsedAt: d.clock(), SecretHash: "secret of " + a.ID, TokenHash: "one"}
+	if err := d.store.Change(ctx, func(tx auth.Tx) error { return tx.InsertSession(ctx, s) }); err != nil {
+		t.Fatal(err)
+	}
+	d.advance(time.Minute)
+	step := auth.Rotation{Spent: "one", Next: "two", At: d.clock(), Sealed: "sealed", Address: "192.0.2.2", Agent: "next"}
+	rotate := func(id string, r auth.Rotation) (won bool) {
+		t.Helper()
+		err := d.store.Change(ctx, func(tx auth.Tx) (err error) {
+			won, err = tx.Rotate(ctx, id, r)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return won
+	}
+	if rotate("ses_none", step) || !rotate(s.ID, step) || rotate(s.ID, step) {
+		t.Error("a token must be spent once, in its own session")
+	}
+	s.TokenHash, s.SpentHash, s.SpentAt, s.Sealed = "two", "one", &step.At, "sealed"
+	s.UsedAt, s.Address, s.Agent = step.At, "192.0.2.2", "next"
+	got, err := d.store.SessionBySecret(ctx, s.SecretHash)
+	if diff := cmp.Diff(s, got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	err = d.store.Change(ctx, func(tx auth.Tx) error {
+		_, err := tx.EndSessions(ctx, a.ID, s.ID, "", d.clock())
+		return err
+	})
+	if err != nil || rotate(s.ID, auth.Rotation{Spent: "two", Next: "three", At: d.clock()}) {
+		t.Errorf("a session that has ended goes on: %v", err)
+	}
+}
+
+// lifetimes are those of auth.AccountsConfig's defaults (P11.9).
+func lifetimes(t *testing.T, d *desk) {
+	ctx := t.Context()
+	a := d.person(ctx, t)
+	token := open(ctx, t, d, a).grant.RefreshToken
+	refresh := func() error {
+		g, err := d.Refresh(ctx, auth.Refresh{RefreshToken: token})
+		if err == nil {
+			token = g.RefreshToken
+		}
+		return err
+	}
+	for range 6 { // 84 days in all, never idle for too long
+		d.advance(idle - time.Millisecond)
+		if err := refresh(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.advance(life - 6*idle)
+	if err := refresh(); err != nil {
+		t.Errorf("just before its 90 days are over: %v", err)
+	}
+	d.advance(6 * time.Millisecond)
+	if err := refresh(); !errors.Is(err, auth.ErrRefresh) {
+		t.Errorf("after 90 days: %v", err)
+	}
+	token = open(ctx, t, d, a).grant.RefreshToken
+	d.advance(idle)
+	if err := refresh(); !errors.Is(err, auth.ErrRefresh) {
+		t.Errorf("after 14 idle days: %v", err)
+	}
+	if list, err := d.Sessions(as(ctx, a.ID, ""), "", 10); err != nil || len(list) != 0 {
+		t.Errorf("both are listed still: %+v, %v", list, err)
+	}
+}
+
+// epochs has a sign-in read its account, and open its session after the account
+// was disabled and enabled: it was not there to be ended, and is dead.
+func epochs(t *testing.T, d *desk) {
+	ctx := t.Context()
+	a := d.person(ctx, t)
+	if err := errors.Join(d.Disable(ctx, a.ID), d.Enable(ctx, a.ID)); err != nil {
+		t.Fatal(err)
+	}
+	grant, err := d.OpenSession(ctx, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.tokens.Verify(ctx, grant.AccessToken); !errors.Is(err, auth.ErrToken) {
+		t.Errorf("its access token: %v", err)
+	}
+	if _, err := d.Refresh(ctx, auth.Refresh{RefreshToken: grant.RefreshToken}); !errors.Is(err, auth.ErrRefresh) {
+		t.Errorf("its refresh token: %v", err)
+	}
+	if list, err := d.Sessions(as(ctx, a.ID, ""), "", 10); err != nil || len(list) != 0 {
+		t.Errorf("it is listed: %+v, %v", list, err)
+	}
+}
+
 // race uses one token from several goroutines (P11.8).
 func race(t *testing.T, d *desk) {
 	ctx := t.Context()
