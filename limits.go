@@ -46,7 +46,7 @@ var refusedRate = limit.Per(1000, time.Second).Burst(5000)
 
 func openLimits(cfg Config) (*limits, error) {
 	l := &limits{store: limit.NewMemory(limit.MemoryConfig{}), signIn: orElse(cfg.PerSignIn, limitSignIn), start: time.Now()}
-	make := func(variable, name string, rate limit.Rate) (*limit.Limiter, error) {
+	limiter := func(variable, name string, rate limit.Rate) (*limit.Limiter, error) {
 		made, err := limit.New(l.store, name, rate)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", variable, err)
@@ -57,18 +57,18 @@ func openLimits(cfg Config) (*limits, error) {
 		return nil, fmt.Errorf("ASHLAR_LIMIT_SIGN_IN: %w", err)
 	}
 	var err error
-	if l.principal, err = make("ASHLAR_LIMIT_PRINCIPAL", "principal", orElse(cfg.PerPrincipal, limitPrincipal)); err != nil {
+	if l.principal, err = limiter("ASHLAR_LIMIT_PRINCIPAL", "principal", orElse(cfg.PerPrincipal, limitPrincipal)); err != nil {
 		return nil, err
 	}
 	byAddress := orElse(cfg.PerAddress, limitAddress)
-	if l.address, err = make("ASHLAR_LIMIT_ADDRESS", "address", byAddress); err != nil {
+	if l.address, err = limiter("ASHLAR_LIMIT_ADDRESS", "address", byAddress); err != nil {
 		return nil, err
 	}
 	refused := refusedRate
 	if byAddress.IsUnlimited() {
 		refused = byAddress
 	}
-	if l.refused, err = make("ASHLAR_LIMIT_ADDRESS", "credential", refused); err != nil {
+	if l.refused, err = limiter("ASHLAR_LIMIT_ADDRESS", "credential", refused); err != nil {
 		return nil, err
 	}
 	l.throttle, err = newThrottle(l.store)

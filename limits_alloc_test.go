@@ -49,7 +49,7 @@ func gets(tb testing.TB, env ...string) func(path string) {
 // What every request allocates for the limits that every app has: nothing. An
 // operation that declares one says what is left of it: a text, and the slice
 // around it.
-func TestLimitsAllocate(t *testing.T) { //nolint:paralleltest // it counts the process's allocations
+func TestLimitsAllocate(t *testing.T) {
 	on, off := gets(t, "ASHLAR_LIMIT_ADDRESS", "1000000000/1s"), gets(t, "ASHLAR_LIMIT_ADDRESS", "off")
 	count := func(get func(string), path string) float64 {
 		return testing.AllocsPerRun(200, func() { get(path) })

@@ -20,7 +20,7 @@ import (
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	store, rate := limit.NewMemory(limit.MemoryConfig{}), limit.Per(1, time.Second)
-	for why, make := range map[string]func() (*limit.Limiter, error){
+	for why, open := range map[string]func() (*limit.Limiter, error){
 		"no store":       func() (*limit.Limiter, error) { return limit.New(nil, "a", rate) },
 		"no name":        func() (*limit.Limiter, error) { return limit.New(store, "", rate) },
 		"a quote":        func() (*limit.Limiter, error) { return limit.New(store, `a"`, rate) },
@@ -28,7 +28,7 @@ func TestNewRefuses(t *testing.T) {
 		"the zero rate":  func() (*limit.Limiter, error) { return limit.New(store, "a", limit.Rate{}) },
 		"a rate of none": func() (*limit.Limiter, error) { return limit.New(store, "a", limit.Per(0, time.Second)) },
 	} {
-		if l, err := make(); err == nil || l != nil {
+		if l, err := open(); err == nil || l != nil {
 			t.Errorf("%s: got %v", why, l)
 		}
 	}
