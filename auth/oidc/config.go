@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,7 +78,7 @@ type Config struct {
 type SignIn struct {
 	identities *auth.Identities
 	providers  map[string]*provider
-	sealed     cipher.AEAD
+	key        []byte // of which each flow's is made
 	codes      *codec.Decoder
 	crossing   http.CrossOriginProtection
 	timeout    time.Duration
@@ -106,7 +105,7 @@ func New(c Config) (*SignIn, error) {
 	if c.Timeout < 0 || c.Timeout > time.Minute {
 		errs = append(errs, fmt.Errorf("oidc: a timeout of %v is out of range: 1m at most", c.Timeout))
 	}
-	s := &SignIn{identities: c.Identities, providers: map[string]*provider{}, timeout: c.Timeout, log: c.Log, now: c.Now}
+	s := &SignIn{identities: c.Identities, providers: map[string]*provider{}, key: c.Identities.Key(), timeout: c.Timeout, log: c.Log, now: c.Now}
 	if s.timeout == 0 {
 		s.timeout = 10 * time.Second
 	}
@@ -115,9 +114,6 @@ func New(c Config) (*SignIn, error) {
 	}
 	if s.now == nil {
 		s.now = time.Now
-	}
-	if s.sealed, err = newSeal(c.Identities.Key()); err != nil {
-		errs = append(errs, err)
 	}
 	if s.codes, err = decoderOf[auth.SignInCode](); err != nil {
 		errs = append(errs, err)

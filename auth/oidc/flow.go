@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -37,17 +38,20 @@ type flow struct {
 	Until    int64  `json:"u"`           // unix seconds
 }
 
-// newSeal derives the seal of flows from the app's key. It makes a random
-// nonce of 96 bits for each; ten thousand million flows are far from where
-// that wears out.
-func newSeal(key []byte) (cipher.AEAD, error) {
-	derived, err := hkdf.Key(sha256.New, key, nil, "ashlar oidc flow", 32)
+// saltSize is how many random bytes give each cookie a key of its own: anyone
+// can have any number of flows begun, more than one key of AES-GCM with random
+// nonces is good for.
+const saltSize = 32
+
+// sealOf derives the seal of one cookie.
+func (s *SignIn) sealOf(salt []byte) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, s.key, salt, "ashlar oidc flow", 32)
 	if err != nil {
-		return nil, fmt.Errorf("oidc: derive a key: %w", err)
+		return nil, fmt.Errorf("derive a key: %w", err)
 	}
-	block, err := aes.NewCipher(derived)
+	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("oidc: prepare a key: %w", err)
+		return nil, fmt.Errorf("prepare a key: %w", err)
 	}
 	return cipher.NewGCMWithRandomNonce(block)
 }
@@ -58,7 +62,13 @@ func (s *SignIn) seal(f flow) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode a flow: %w", err)
 	}
-	box := s.sealed.Seal(nil, nil, text, []byte(flowCookie)) // #nosec G407 -- it makes a random nonce itself
+	box := make([]byte, saltSize)
+	_, _ = rand.Read(box) // never fails
+	sealed, err := s.sealOf(box)
+	if err != nil {
+		return "", err
+	}
+	box = sealed.Seal(box, nil, text, []byte(flowCookie)) // #nosec G407 -- it makes a random nonce itself
 	value := base64.RawURLEncoding.EncodeToString(box)
 	if len(value) > maxCookie {
 		return "", fmt.Errorf("a flow of %d bytes fits no cookie", len(value))
@@ -75,7 +85,14 @@ func (s *SignIn) open(value string) (flow, error) {
 	if err != nil || strings.ContainsAny(value, "\r\n") { // which base64 skips
 		return flow{}, failure("the flow cookie is not base64")
 	}
-	text, err := s.sealed.Open(nil, nil, box, []byte(flowCookie))
+	if len(box) < saltSize {
+		return flow{}, failure("the flow cookie is too short")
+	}
+	sealed, err := s.sealOf(box[:saltSize])
+	if err != nil {
+		return flow{}, err
+	}
+	text, err := sealed.Open(nil, nil, box[saltSize:], []byte(flowCookie))
 	if err != nil {
 		return flow{}, failure("the flow cookie is not sealed by this app")
 	}

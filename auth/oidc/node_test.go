@@ -75,10 +75,12 @@ var theCertified = sync.OnceValues(func() (*process, error) {
 	var said struct {
 		Issuer string `json:"issuer"`
 	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadBytes('\n')
 	if err != nil {
 		return nil, fmt.Errorf("the provider did not start: %w\n%s", errors.Join(err, cmd.Wait()), complaints.String())
 	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }() // a process dies of a line that nobody reads
 	if err := json.Unmarshal(line, &said); err != nil {
 		return nil, fmt.Errorf("the provider said %q: %w", line, err)
 	}

@@ -109,7 +109,7 @@ func TestAForeignCookieIsRefused(t *testing.T) {
 		{own + "; " + own, "2 cookies"},
 		{strings.Replace(own, "=", "=.", 1), "not base64"},
 		{strings.Replace(own, "=", "="+strings.Repeat("A", 5000), 1), "too long"},
-		{"__Host-sign-in=", "not sealed by this app"},
+		{"__Host-sign-in=", "too short"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+"/v1/auth/oidc/corp/callback?code=c&state=s", nil)
 		if err != nil {
