@@ -132,7 +132,7 @@ func (c Config) Validate() error {
 	_, err := c.databasePath()
 	refuse(err != nil, "DATABASE_URL: %w", err)
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
-		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h, because an access token cannot be called back before it expires")
+		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h: a session is renewed with its refresh token, not by a long access token")
 	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")
 	refuse(c.SessionIdle < c.TokenTTL,
 		"ASHLAR_SESSION_IDLE: must be at least ASHLAR_TOKEN_TTL, or a session ends before its first refresh")

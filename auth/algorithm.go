@@ -23,7 +23,7 @@ const (
 	// tokens and cannot.
 	EdDSA Algorithm = "EdDSA"
 	// ES256 is ECDSA on P-256, which hardware and older libraries know. A
-	// verification costs twice that of EdDSA.
+	// verification costs a third more than with EdDSA.
 	ES256 Algorithm = "ES256"
 	// HS256 is an HMAC. Whoever can verify a token can also make one, so it is
 	// for tokens that never leave one application; it is not in the [JWKS].

@@ -2,7 +2,7 @@
 //
 // [Accounts] signs people in: it compares a password with its argon2id hash
 // ([Passwords]) and answers with a short-lived access token ([Tokens]), a JWT
-// signed with an Ed25519 key ([Keys]) and verified without a look at the
+// signed with one of the app's keys ([Keys]) and verified without a look at the
 // database. [Bearer] takes the token from a request, [Challenge] is what a
 // refused one is told.
 //

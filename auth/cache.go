@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// cache remembers verified tokens, because a signature costs a thousand times
-// what a lookup does. It never remembers a refusal: those are unbounded.
+// cache remembers verified tokens, because a signature costs hundreds of
+// times what a lookup does. It never remembers a refusal: those are unbounded.
 //
 // Its keys are the tokens themselves and not their hashes. A hash would cost
 // ten times the lookup and guard against someone who reads this process's

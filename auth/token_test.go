@@ -90,7 +90,7 @@ func TestTokenRoundTrip(t *testing.T) {
 	}
 }
 
-// P11.26
+// P11.26: whoever holds a token can read it.
 func TestTokenSaysNothingPersonal(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"testing"
 
@@ -231,7 +230,7 @@ func TestWycheproofSignatures(t *testing.T) {
 		}
 		t.Logf("%s: of %d cases %d accepted as valid, %d refused as invalid", name, accepted+refused, accepted, refused)
 		if accepted+refused != cases {
-			t.Error(fmt.Sprintf("%s has %d cases", name, cases))
+			t.Errorf("%s has %d cases", name, cases)
 		}
 	}
 }
