@@ -12,8 +12,9 @@
 // enforced: a member given twice is refused, a whole number is written without
 // fraction or exponent (JSON Schema takes 1.0 for an integer), a number must
 // fit its Go type, the bytes in a base64 text are counted exactly, leap
-// seconds are not taken for a time, Validate methods run, and types that read
-// their own JSON decide for themselves.
+// seconds are not taken for a time, nor are moments that are outside the years
+// 0 to 9999 in UTC, Validate methods run, and types that read their own JSON
+// decide for themselves.
 //
 // Of answers only the shape is published, not bounds: clients must get along
 // with members that they do not know.

@@ -39,11 +39,13 @@ func (r *Reading) keep(n *node, p unsafe.Pointer, s string, plain, mine bool) {
 }
 
 // parseTime asks the rule too, because the library alone would take some that
-// are not quite RFC 3339.
+// are not quite RFC 3339. An offset can lead out of the years that RFC 3339
+// has: such a time could neither be written again nor kept in a column.
 func parseTime(s string) (time.Time, bool) {
 	var t time.Time
 	ok := rule.DateTime.Valid(s) && t.UnmarshalText(unsafe.Slice(unsafe.StringData(s), len(s))) == nil
-	return t.UTC(), ok
+	t = t.UTC()
+	return t, ok && t.Year() >= 0 && t.Year() <= 9999
 }
 
 func (r *Reading) keepText(n *node, p unsafe.Pointer, s string, plain, mine bool) {

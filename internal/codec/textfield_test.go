@@ -110,6 +110,8 @@ func TestTextsAndBodyAreRefusedTogether(t *testing.T) {
 		{"numbers that do not fit", `{"amount":1,"id":"pay_1"}`, []given{{"limit", []string{"99999999999999999999"}}, {"page", []string{"256"}}, {"ratio", []string{"1e99"}}}, `/limit out_of_range; /page out_of_range; /ratio out_of_range`},
 		{"booleans in other words", `{"amount":1,"id":"pay_1"}`, []given{{"deep", []string{"TRUE"}}, {"flag", []string{"null"}}}, `/deep type; /flag type`},
 		{"forms that are not kept", `{"amount":1,"id":"pay_1"}`, []given{{"after", []string{"today"}}, {"hash", []string{"A"}}, {"from", []string{"x"}}}, `/after format; /hash format; /from format`},
+		{"a time before the year 0 in UTC", `{"amount":1,"id":"pay_1"}`, []given{{"after", []string{"0000-01-01T00:59:59+01:00"}}}, `/after format`},
+		{"a time after the year 9999 in UTC", `{"amount":1,"id":"pay_1"}`, []given{{"after", []string{"9999-12-31T23:00:00-01:00"}}}, `/after format`},
 		{"one member twice", `{"amount":1,"id":"pay_1"}`, []given{{"limit", []string{"1", "1"}}}, `/limit repeated`},
 		{"a list with twins", `{"amount":1,"id":"pay_1"}`, []given{{"codes", []string{"EUR", "EUR"}}}, `/codes not_unique`},
 		{"a list too long", `{"amount":1,"id":"pay_1"}`, []given{{"codes", []string{"A", "B", "C", "D"}}}, `/codes too_many`},

@@ -24,7 +24,7 @@ var (
 	nullRefused  = &fault.Violation{Code: "null", Detail: "must not be null"}
 	notThisType  = &fault.Violation{Code: "type", Detail: "must be of another type"}
 	notThisForm  = &fault.Violation{Code: "format", Detail: "is not in the form that is read here"}
-	notTime      = &fault.Violation{Code: "format", Detail: "must be a date and time of RFC 3339, such as 2006-01-02T15:04:05Z"}
+	notTime      = &fault.Violation{Code: "format", Detail: "must be a date and time of RFC 3339, such as 2006-01-02T15:04:05Z, of the years 0 to 9999 in UTC"}
 	notBase64    = &fault.Violation{Code: "format", Detail: "must be base64 (RFC 4648, section 4) with padding"}
 	notFloat     = &fault.Violation{Code: "out_of_range", Detail: "is too large a number"}
 	notExact     = &fault.Violation{Code: "out_of_range", Detail: "must be between -9007199254740992 and 9007199254740992, or a text"}
