@@ -37,24 +37,25 @@ type position struct {
 
 func (p position) key() string { return p.id + " " + strconv.FormatInt(p.at.UnixMilli(), 10) }
 
-// start is where the page begins: at the cursor, which is within the bounds
-// that its list was asked with, or at the newest payment within them.
+// start is where the page begins: behind the cursor, or at the newest payment.
+// It is within the bounds that are asked for now, whatever the cursor says: a
+// cursor is nothing but text from outside, and the bounds may have changed.
 func (in *List) start() (position, error) {
-	key, err := page.After(in.Cursor, "pay_")
-	if err != nil {
-		return position{}, err
+	newest := position{at: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}
+	if !in.CreatedBefore.IsZero() {
+		newest.at = in.CreatedBefore
 	}
-	if key == "" {
-		end := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-		if !in.CreatedBefore.IsZero() {
-			end = in.CreatedBefore
-		}
-		return position{at: end}, nil
+	key, err := page.After(in.Cursor, "pay_")
+	if key == "" || err != nil {
+		return newest, err
 	}
 	id, at, _ := strings.Cut(key, " ")
 	millis, err := strconv.ParseInt(at, 10, 64)
-	if err != nil {
+	if err != nil || millis < 0 {
 		return position{}, op.ErrCursor
 	}
-	return position{time.UnixMilli(millis), id}, nil
+	if from := (position{time.UnixMilli(millis), id}); from.at.Before(newest.at) {
+		return from, nil
+	}
+	return newest, nil
 }
