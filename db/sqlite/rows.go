@@ -35,8 +35,7 @@ func (c *conn) query(ctx context.Context, s *stmt, args []any, release func()) (
 		s.Reset()
 		return nil, r.err
 	}
-	s.Renew()
-	if len(s.kinds) != len(s.Columns) {
+	if s.Renew() || len(s.kinds) != len(s.Columns) {
 		s.kinds = kindsOf(s.Declared)
 	}
 	r.waiting = true

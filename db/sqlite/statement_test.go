@@ -56,3 +56,47 @@ func FuzzStatement(f *testing.F) {
 		}
 	})
 }
+
+// TestTableChangesItsShape runs one statement before and after another process
+// might have migrated: a table of as many columns, in another order and with
+// another name and type among them.
+func TestTableChangesItsShape(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		ID   string    `json:"id"`
+		Note string    `json:"note"`
+		At   time.Time `json:"at"`
+	}
+	for name, q := range map[string]func(*db.DB, func(db.Querier) (row, error)) (row, error){
+		"a reader": func(d *db.DB, read func(db.Querier) (row, error)) (row, error) { return read(d) },
+		"the writer": func(d *db.DB, read func(db.Querier) (row, error)) (row, error) {
+			return db.InTx(t.Context(), d, func(tx *db.Tx) (row, error) { return read(tx) })
+		},
+	} {
+		d := open(t, sqlite.Config{Path: ":memory:", Readers: 1})
+		read := func(from db.Querier) (row, error) {
+			return db.One[row](t.Context(), from, `SELECT * FROM r`)
+		}
+		exec := func(statements ...string) {
+			for _, s := range statements {
+				if _, err := db.Exec(t.Context(), d, s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		exec(`CREATE TABLE r (id TEXT, note TEXT)`, `INSERT INTO r VALUES ('r1', 'n1')`)
+		want := row{ID: "r1", Note: "n1"}
+		if got, err := q(d, read); got != want || err != nil {
+			t.Fatalf("%s: %+v, %v", name, got, err)
+		}
+		exec(`DROP TABLE r`, `CREATE TABLE r (note TEXT, id TEXT)`, `INSERT INTO r VALUES ('n1', 'r1')`)
+		if got, err := q(d, read); got != want || err != nil {
+			t.Errorf("%s: in another order: %+v, %v", name, got, err)
+		}
+		exec(`DROP TABLE r`, `CREATE TABLE r (at TIMESTAMPTZ, id TEXT)`, `INSERT INTO r VALUES ('2026-11-22T17:00:00.000000Z', 'r1')`)
+		want = row{ID: "r1", At: time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)}
+		if got, err := q(d, read); got != want || err != nil {
+			t.Errorf("%s: with another name: %+v, %v", name, got, err)
+		}
+	}
+}

@@ -26,9 +26,10 @@ type Stmt struct {
 	// columns, "" for expressions.
 	Declared []string
 
-	conn   *Conn
-	stmt   uintptr
-	places []int // the argument of each of SQLite's parameters, from 0
+	conn     *Conn
+	stmt     uintptr
+	places   []int // the argument of each of SQLite's parameters, from 0
+	compiled int32 // how often SQLite had compiled it again when it was described
 }
 
 // ErrNoStatement is answered for a text of blanks and comments.
@@ -226,12 +227,17 @@ func (s *Stmt) Step() (row bool, err error) {
 	}
 }
 
-// Renew looks for a change of the schema since the statement was prepared;
-// call it after the first Step.
-func (s *Stmt) Renew() {
-	if int(lib.Xsqlite3_column_count(s.conn.tls, s.stmt)) != len(s.Columns) {
-		s.describe()
+// Renew describes the columns anew if SQLite has compiled the statement again
+// because the schema had changed, and reports whether it has. Call it after the
+// first Step.
+func (s *Stmt) Renew() bool {
+	compiled := lib.Xsqlite3_stmt_status(s.conn.tls, s.stmt, lib.SQLITE_STMTSTATUS_REPREPARE, 0)
+	if compiled == s.compiled {
+		return false
 	}
+	s.compiled = compiled
+	s.describe()
+	return true
 }
 
 // Reset makes the statement ready to run again. An error of the execution was
