@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -319,6 +321,96 @@ func TestUnusualTypesAreDescribedLoosely(t *testing.T) {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, got.Components.Schemas["Unusual"].Properties[name]); err != nil || compact.String() != want {
 			t.Errorf("%s: %s, want %s (%v)", name, compact.String(), want, err)
+		}
+	}
+}
+
+type cents int32
+
+type tip struct {
+	ID     string  `json:"id"`
+	Amount cents   `json:"amount"`
+	Share  float32 `json:"share"`
+	Stars  uint8   `json:"stars"`
+	Whose  owner   `json:"whose"`
+}
+
+type owner string
+
+func (in *tip) Rules(r *rule.Set) {
+	rule.Number(r, &in.Amount).Example(250)
+	rule.Number(r, &in.Share).Example(0.5)
+	rule.Number(r, &in.Stars).Example(3)
+	rule.Text(r, &in.Whose).Example("mine")
+}
+
+// TestExamplesOfAnyType gives examples to fields of types that are no int and
+// no string.
+func TestExamplesOfAnyType(t *testing.T) {
+	t.Parallel()
+	give := func(context.Context, tip) (struct{}, error) { return struct{}{}, nil }
+	doc, err := openapi.Document(openapi.Info{}, []op.Operation{op.Command("tips.give", "POST /tips", give, op.Public())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Components struct {
+			Schemas struct {
+				Tip struct {
+					Properties map[string]struct{ Examples []any }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(doc, &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{"amount": 250.0, "share": 0.5, "stars": 3.0, "whose": "mine"} {
+		if examples := got.Components.Schemas.Tip.Properties[name].Examples; !slices.Equal(examples, []any{want}) {
+			t.Errorf("the examples of %s are %v, want %v", name, examples, want)
+		}
+	}
+}
+
+// TestTheKeyIsRequiredWhereItIs compares what is published of the key with what
+// was declared.
+func TestTheKeyIsRequiredWhereItIs(t *testing.T) {
+	t.Parallel()
+	give := func(context.Context, tip) (struct{}, error) { return struct{}{}, nil }
+	keyed := op.Idempotent(time.Hour)
+	doc, err := openapi.Document(openapi.Info{}, []op.Operation{
+		op.Command("tips.must", "POST /must", give, op.Authenticated(), keyed),
+		op.Command("tips.may", "POST /may", give, op.Authenticated(), keyed, op.OptionalKey()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Paths map[string]struct {
+			Post struct {
+				Parameters []struct {
+					Ref string `json:"$ref"`
+				}
+			}
+		}
+		Components struct {
+			Parameters map[string]struct {
+				Name     string
+				Required bool
+			}
+		}
+	}
+	if err := json.Unmarshal(doc, &got); err != nil {
+		t.Fatal(err)
+	}
+	for path, required := range map[string]bool{"/must": true, "/may": false} {
+		parameters := got.Paths[path].Post.Parameters
+		if len(parameters) != 1 {
+			t.Fatalf("%s has the parameters %v", path, parameters)
+		}
+		p := got.Components.Parameters[strings.TrimPrefix(parameters[0].Ref, "#/components/parameters/")]
+		if p.Name != "Idempotency-Key" || p.Required != required {
+			t.Errorf("%s: %s is required: %t, want %t", path, p.Name, p.Required, required)
 		}
 	}
 }

@@ -52,7 +52,11 @@ func (d *document) operationParameters(s *op.Spec) list {
 		}
 	}
 	if s.Idempotent > 0 {
-		all = append(all, d.header("IdempotencyKey", "Idempotency-Key", true,
+		name := "IdempotencyKey"
+		if s.KeyOptional {
+			name = "OptionalIdempotencyKey"
+		}
+		all = append(all, d.header(name, "Idempotency-Key", !s.KeyOptional,
 			"Makes a retry safe: a second request with the same key gets the first one's answer, and has no effect. Use a new random key for each thing that is to happen once.",
 			object{{"type", "string"}, {"minLength", 1}, {"maxLength", 255}, {"pattern", "^[!-~]+$"}}))
 	}

@@ -87,7 +87,7 @@ func (d *document) inline(t *rule.Type, as role, hidden []string) object {
 		s.set("writeOnly", true)
 	}
 	if t.Example != nil {
-		s.set("examples", list{t.Example})
+		s.set("examples", list{plain(reflect.ValueOf(t.Example))})
 	}
 	return s
 }
@@ -202,16 +202,22 @@ func patterns(s *object, t *rule.Type) {
 func enumValues(t *rule.Type) list {
 	values := make(list, len(t.Enum))
 	for i, v := range t.Enum {
-		switch rv := reflect.ValueOf(v); t.Kind {
-		case rule.String:
-			values[i] = rv.String()
-		case rule.Int:
-			values[i] = rv.Int()
-		default:
-			values[i] = rv.Uint()
-		}
+		values[i] = plain(reflect.ValueOf(v))
 	}
 	return values
+}
+
+// plain returns a text or number of any Go type as one that a tree holds.
+func plain(v reflect.Value) any {
+	switch {
+	case v.Kind() == reflect.String:
+		return v.String()
+	case v.CanInt():
+		return v.Int()
+	case v.CanUint():
+		return v.Uint()
+	}
+	return v.Float()
 }
 
 // strictBase64 is what the decoder reads: padded, without stray bits behind

@@ -37,8 +37,8 @@ type Type struct {
 	Enum []any
 	// Secret says that a value must not be logged, echoed or shown.
 	Secret bool
-	// Example is a valid value of type Go that documents and forms show, or
-	// nil.
+	// Example is a valid value that documents and forms show, or nil: a
+	// string for a String, else a number of the type Go.
 	Example any
 
 	enum enumCheck
