@@ -135,7 +135,7 @@ func TestRebinding(t *testing.T) {
 		t.Skip("no second address of loopback here: ", err)
 	}
 	go func() {
-		_ = http.Serve(outside, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { //nolint:gosec // a test
+		_ = http.Serve(outside, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Connection", "close")
 		}))
 	}()
@@ -225,7 +225,7 @@ func TestRedirects(t *testing.T) {
 	if got := <-seen; got.Get("X-Api-Key") != "k" {
 		t.Error("a redirect on the same host lost a header")
 	}
-	_, err = follow.Post(s.URL+"/away", "text/plain", strings.NewReader("secret")) //nolint:bodyclose // none comes
+	_, err = follow.Post(s.URL+"/away", "text/plain", strings.NewReader("secret"))
 	wantQuiet(t, err, outbound.ErrRefused)
 }
 
@@ -365,7 +365,7 @@ func TestDrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Do(req); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, outbound.ErrSlow) { //nolint:bodyclose // none comes
+	if _, err := client.Do(req); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, outbound.ErrSlow) {
 		t.Errorf("the caller's deadline is %v", err)
 	}
 }
@@ -406,7 +406,7 @@ func TestCertificatesAreVerified(t *testing.T) {
 	s.Config.ErrorLog = quiet
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	careless := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // that it is not heeded is the test
+	careless := &tls.Config{InsecureSkipVerify: true}
 	_, err := get(t, outbound.New(outbound.Config{Allow: loopback, TLS: careless}), s.URL)
 	wantQuiet(t, err, outbound.ErrUnreachable)
 

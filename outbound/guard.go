@@ -31,7 +31,7 @@ func (c Config) CheckURL(u *url.URL) error {
 func (c Config) guard() guard { return guard{c.Allow, c.Refuse, c.Ports} }
 
 func (g guard) url(u *url.URL) *Refusal {
-	standard := uint16(0)
+	var standard uint16
 	switch u.Scheme {
 	case "http":
 		standard = 80

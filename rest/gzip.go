@@ -115,7 +115,7 @@ func (u *unpacker) unpack(limit int64) ([]byte, error) {
 		switch size := int64(len(body)); {
 		case size > limit, size > unpackedFreely && size/maxRatio > received():
 			return nil, errBomb
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			if _, err := u.in.ReadByte(); err != io.EOF {
 				return nil, errors.Join(errAfter, err)
 			}

@@ -91,7 +91,7 @@ func TestPackedBodies(t *testing.T) {
 
 // TestBombsCostNoMemory holds P6.14 for an operation that takes large bodies:
 // 64 MiB if they are honest, and a bomb of 64 MiB not at all.
-func TestBombsCostNoMemory(t *testing.T) {
+func TestBombsCostNoMemory(t *testing.T) { //nolint:paralleltest // it counts the process's memory
 	h := api(t, nil, op.Command("blobs.put", "POST /blobs", length, op.Public(), op.MaxBody(64<<20)))
 	bomb := pack(blobOf(64 << 20))
 	if len(bomb) > 80<<10 {

@@ -92,7 +92,7 @@ func (c *CertificateFiles) look(now time.Time) {
 	case err == nil:
 		c.current.Store(loaded)
 		c.log.Info("certificate reloaded", "file", c.cert, "not_after", loaded.Leaf.NotAfter)
-	case changed && !(c.refused && same(seen, c.seen)):
+	case !c.refused || !same(seen, c.seen):
 		c.log.Error("a changed certificate cannot be used, the one at hand is kept", "error", err,
 			"not_after", c.current.Load().Leaf.NotAfter)
 	}

@@ -151,7 +151,7 @@ const streamCap = 100
 // TestRapidReset holds P12.20 against 5000 streams that are reset as soon as
 // they are opened (CVE-2023-44487): no more handlers run than the cap says, and
 // the connection is ended long before all of them are queued.
-func TestRapidReset(t *testing.T) {
+func TestRapidReset(t *testing.T) { //nolint:paralleltest // it measures the process's memory
 	b := besiegeHTTP2(t)
 	before, goroutines := heap(), runtime.NumGoroutine()
 	w := dialHTTP2(t, b.addr, b.pool)
@@ -196,7 +196,7 @@ func TestRapidReset(t *testing.T) {
 
 // TestStreamCap holds P12.20 against 1000 streams at once: the cap's worth is
 // served, the rest is refused, and the connection is as good as before.
-func TestStreamCap(t *testing.T) {
+func TestStreamCap(t *testing.T) { //nolint:paralleltest // as above
 	b := besiegeHTTP2(t)
 	before := heap()
 	w := dialHTTP2(t, b.addr, b.pool)

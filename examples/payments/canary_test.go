@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
@@ -127,9 +128,7 @@ func (x *aviary) succeed(t *testing.T) map[string]string {
 	}
 	issued := map[string]string{}
 	me := x.AsRole(account.ID, demoShop, merchant.RoleMerchant)
-	do := func(client interface {
-		Do(method, target, body string) *httptest.ResponseRecorder
-	}, name, body string) map[string]any {
+	do := func(client *ashlartest.Client, name, body string) {
 		t.Helper()
 		spec := x.specOf(t, name)
 		w := client.Do(spec.Method, spec.Path, body)
@@ -145,7 +144,6 @@ func (x *aviary) succeed(t *testing.T) map[string]string {
 			}
 		}
 		x.keep(w)
-		return out
 	}
 	sound := map[string]func(){
 		"auth.login": func() {

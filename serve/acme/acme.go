@@ -115,11 +115,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		var failed []string
 		for _, host := range missing {
-			err := m.obtain(ctx, host)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err != nil {
+			if err := m.obtain(ctx, host); err != nil && ctx.Err() == nil {
 				failed = append(failed, host)
 				m.log.ErrorContext(ctx, "no certificate", "host", host, "error", err, "retry_in", pause)
 			}
