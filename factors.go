@@ -25,11 +25,11 @@ func (a *App) openFactors() (err error) {
 func (a *App) factorOperations() []op.Operation {
 	return []op.Operation{
 		op.Command("auth.totp.enrol", "POST /v1/auth/totp", a.factors.Enrol,
-			op.Authenticated(), op.Fails(auth.ErrFactor, auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
+			op.Authenticated(), a.signInLimit(), op.Fails(auth.ErrFactor, auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
 		op.Command("auth.totp.confirm", "POST /v1/auth/totp/confirm", a.factors.Confirm,
 			op.Authenticated(), op.Fails(auth.ErrNoFactor, auth.ErrFactorThrottled)),
 		op.Command("auth.totp.remove", "DELETE /v1/auth/totp", a.removeFactor,
-			op.Authenticated(), op.Fails(auth.ErrNoFactor, auth.ErrFactorThrottled, auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
+			op.Authenticated(), a.signInLimit(), op.Fails(auth.ErrNoFactor, auth.ErrFactorThrottled, auth.ErrThrottled, auth.ErrBusy, auth.ErrNoAccount)),
 	}
 }
 
