@@ -60,3 +60,35 @@ func TestReadmeShowsTheExample(t *testing.T) {
 		}
 	}
 }
+
+// TestTheSecurityGuideNamesRealTests: each promise of the guide names tests
+// that are there.
+func TestTheSecurityGuideNamesRealTests(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared, function := map[string]bool{}, regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	walk(t, func(file string) {
+		if !strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range function.FindAllSubmatch(text, -1) {
+			declared[string(m[1])] = true
+		}
+	})
+	named := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(string(guide), -1)
+	for _, name := range named {
+		if !declared[name] {
+			t.Errorf("docs/security.md names %s, which is no test", name)
+		}
+	}
+	if len(named) < 50 {
+		t.Errorf("docs/security.md names %d tests: was it read?", len(named))
+	}
+}
