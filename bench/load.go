@@ -73,11 +73,11 @@ func (l load) drive(addr string, c call) (driven, error) {
 		}
 	}()
 	for i := range clients {
-		conn, err := net.Dial("tcp", addr)
+		each, err := connect(addr, c)
 		if err != nil {
 			return driven{}, err
 		}
-		clients[i] = &client{conn: conn, in: bufio.NewReaderSize(conn, 8<<10), call: c, raw: bytes.Clone(c.raw), serial: l.serial}
+		clients[i], each.serial = each, l.serial
 	}
 	var (
 		left    atomic.Int64
@@ -109,6 +109,14 @@ type client struct {
 	latencies []time.Duration
 }
 
+func connect(addr string, c call) (*client, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &client{conn: conn, in: bufio.NewReaderSize(conn, 8<<10), call: c, raw: bytes.Clone(c.raw)}, nil
+}
+
 func (c *client) run(end time.Time, left *atomic.Int64) error {
 	for now := time.Now(); now.Before(end) && left.Add(-1) >= 0; {
 		if at := c.call.serial; at > 0 {
@@ -126,21 +134,7 @@ func (c *client) run(end time.Time, left *atomic.Int64) error {
 }
 
 func (c *client) ask() error {
-	if _, err := c.conn.Write(c.raw); err != nil {
-		return err
-	}
-	line, err := c.in.ReadSlice('\n')
-	if err != nil {
-		return fmt.Errorf("read an answer: %w", err)
-	}
-	if len(line) < len("HTTP/1.1 200") {
-		return fmt.Errorf("answered %q", line)
-	}
-	status, err := strconv.Atoi(string(line[9:12]))
-	if err != nil {
-		return fmt.Errorf("answered %q", line)
-	}
-	length, err := c.head()
+	status, length, err := c.send()
 	if err != nil {
 		return err
 	}
@@ -150,6 +144,37 @@ func (c *client) ask() error {
 	}
 	_, err = c.in.Discard(length)
 	return err
+}
+
+// send sends the request and reads the answer up to its body, of which it
+// returns the length.
+func (c *client) send() (status, length int, err error) {
+	if _, err := c.conn.Write(c.raw); err != nil {
+		return 0, 0, err
+	}
+	line, err := c.in.ReadSlice('\n')
+	if err != nil {
+		return 0, 0, fmt.Errorf("read an answer: %w", err)
+	}
+	if len(line) < len("HTTP/1.1 200") {
+		return 0, 0, fmt.Errorf("answered %q", line)
+	}
+	status, err = strconv.Atoi(string(line[9:12]))
+	if err != nil {
+		return 0, 0, fmt.Errorf("answered %q", line)
+	}
+	length, err = c.head()
+	return status, length, err
+}
+
+// any asks without expecting an answer, and returns its status.
+func (c *client) any() (status int, err error) {
+	status, length, err := c.send()
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.in.Discard(length)
+	return status, err
 }
 
 // head reads the header and returns the length of the body.

@@ -33,6 +33,8 @@ var sides = map[string]func(ctx context.Context, dir string) error{
 		}
 		return listenBare(h)
 	},
+	"overload-auto": func(ctx context.Context, dir string) error { return serveOverload(ctx, dir, "auto") },
+	"overload-off":  func(ctx context.Context, dir string) error { return serveOverload(ctx, dir, "off") },
 	"service-ashlar": func(ctx context.Context, dir string) error {
 		s, token, err := ashlarService(ctx, dir)
 		if err != nil {
