@@ -107,6 +107,7 @@ type client struct {
 	raw       []byte
 	serial    *atomic.Int64
 	latencies []time.Duration
+	later     time.Duration // what the last answer asked to wait
 }
 
 func connect(addr string, c call) (*client, error) {
@@ -186,6 +187,13 @@ func (c *client) head() (length int, err error) {
 		}
 		if len(line) <= len("\r\n") {
 			return length, nil
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Retry-After: ")); ok {
+			seconds, err := strconv.Atoi(string(bytes.TrimSpace(value)))
+			if err != nil {
+				return 0, err
+			}
+			c.later = time.Duration(seconds) * time.Second
 		}
 		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {

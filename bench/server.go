@@ -33,6 +33,7 @@ var sides = map[string]func(ctx context.Context, dir string) error{
 		}
 		return listenBare(h)
 	},
+	"storm":         beStorm,
 	"overload-auto": func(ctx context.Context, dir string) error { return serveOverload(ctx, dir, "auto") },
 	"overload-off":  func(ctx context.Context, dir string) error { return serveOverload(ctx, dir, "off") },
 	"service-ashlar": func(ctx context.Context, dir string) error {

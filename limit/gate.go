@@ -33,14 +33,19 @@ type Queue struct {
 	// Standing is the length above which the queue is too long if it stays
 	// there. A queue that empties now and then has done its work.
 	Standing int
-	// Short is the length at which requests of normal priority are let in
-	// while load is shed; it keeps what drains the queue busy and little more.
-	// Half of it is left for low priority, and twice of it for high.
+	// Short is the length up to which requests are let in while load is shed;
+	// it keeps what drains the queue busy and little more.
 	Short int
 }
 
-// bound is the length up to which a priority is let in while load is shed.
-func (q *Queue) bound(p Priority) int { return q.Short << p >> Normal }
+// bound is the length up to which p is let in while load is shed, and level is
+// the least priority of which enough comes by that to refuse it suffices.
+func (q *Queue) bound(p, level Priority) int {
+	if p > level {
+		return q.Standing
+	}
+	return q.Short >> (level - p)
+}
 
 // GateConfig says how a [Gate] judges. The zero value is safe.
 type GateConfig struct {
@@ -75,8 +80,10 @@ const (
 //
 // Overload is a queue that stands: one whose length has not once fallen to its
 // Standing for a tenth of a second. From then on a request is let in while the
-// queues are Short, until almost nobody has to be refused any more. Nothing is
-// ever refused otherwise, up to Most requests at once. Safe for concurrent use.
+// queues are Short, until almost nobody has to be refused any more. Where it
+// suffices to refuse the less important ones, the others are let in as if
+// nothing were the matter, up to Standing. Nothing is ever refused otherwise,
+// up to Most requests at once. Safe for concurrent use.
 type Gate struct {
 	queues  []Queue
 	most    int64
@@ -84,6 +91,7 @@ type Gate struct {
 	clock   func() time.Duration
 
 	shedding atomic.Bool
+	level    atomic.Uint32 // a Priority: see Queue.bound
 	inside   atomic.Int64
 	next     atomic.Int64 // when to look again, by clock
 	tallies  [priorities]tally
@@ -149,8 +157,9 @@ func (g *Gate) room() bool {
 }
 
 func (g *Gate) crowded(p Priority) bool {
+	level := Priority(g.level.Load())
 	for i := range g.queues {
-		if q := &g.queues[i]; q.Len() > q.bound(p) {
+		if q := &g.queues[i]; q.Len() > q.bound(p, level) {
 			return true
 		}
 	}
@@ -195,13 +204,45 @@ func (g *Gate) Stats() GateStats {
 	return s
 }
 
-// offered is how many requests came by so far, and how many of them were
+// counts are requests that came by, of each priority, and how many of all were
 // refused.
-func (g *Gate) offered() (all, shed uint64) {
+type counts struct {
+	offered [priorities]uint64
+	shed    uint64
+}
+
+func (g *Gate) counts() (c counts) {
 	for i := range g.tallies {
 		s := g.tallies[i].shed.Load()
-		shed += s
-		all += s + g.tallies[i].admitted.Load()
+		c.offered[i] = s + g.tallies[i].admitted.Load()
+		c.shed += s
 	}
-	return all, shed
+	return c
+}
+
+func (c counts) since(before counts) counts {
+	for i := range c.offered {
+		c.offered[i] -= before.offered[i]
+	}
+	c.shed -= before.shed
+	return c
+}
+
+func (c counts) all() (n uint64) {
+	for _, o := range c.offered {
+		n += o
+	}
+	return n
+}
+
+// level is the least priority such that as many requests of it and below came
+// by as were refused.
+func (c counts) level() Priority {
+	var n uint64
+	for p := range High {
+		if n += c.offered[p]; n > 0 && n >= c.shed {
+			return p
+		}
+	}
+	return High
 }

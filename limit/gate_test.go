@@ -150,21 +150,42 @@ func TestTheImportantOnesGoLast(t *testing.T) {
 	t.Parallel()
 	s := newSite(0)
 	s.overload(t)
-	for length, want := range map[int][3]bool{
-		0: {true, true, true}, 2: {true, true, true},
-		3: {false, true, true}, 4: {false, true, true},
-		5: {false, false, true}, 8: {false, false, true},
-		9: {}, 1000: {},
-	} {
-		s.length = length
-		got := [3]bool{s.ask(0, limit.Low), s.ask(0, limit.Normal), s.ask(0, limit.High)}
-		if got != want {
-			t.Errorf("behind %d: low, normal, high are let in: %v, want %v", length, got, want)
+	hold := func(what string, wants map[int][3]bool) {
+		t.Helper()
+		for length, want := range wants {
+			s.length = length
+			got := [3]bool{s.ask(0, limit.Low), s.ask(0, limit.Normal), s.ask(0, limit.High)}
+			if got != want {
+				t.Errorf("%s, behind %d: low, normal, high are let in: %v, want %v", what, length, got, want)
+			}
 		}
 	}
-	if s.length = 5; !s.ask(0, 200) {
+	high := map[int][3]bool{
+		0: {true, true, true}, 1: {true, true, true}, 2: {false, true, true}, 3: {false, false, true},
+		4: {false, false, true}, 5: {}, 1000: {},
+	}
+	hold("at first", high)
+	if s.length = 4; !s.ask(0, 200) {
 		t.Error("an unknown priority is not high")
 	}
+
+	// It suffices to refuse the low ones: the others do not notice.
+	storm := func(p limit.Priority) {
+		s.length = 500
+		for range 100 {
+			s.ask(3*time.Millisecond, p)
+		}
+	}
+	storm(limit.Low)
+	hold("in a storm of low ones", map[int][3]bool{
+		0: {true, true, true}, 4: {true, true, true}, 5: {false, true, true}, 100: {false, true, true}, 101: {},
+	})
+	storm(limit.Normal)
+	hold("in a storm of normal ones", map[int][3]bool{
+		2: {true, true, true}, 4: {false, true, true}, 5: {false, false, true}, 100: {false, false, true}, 101: {},
+	})
+	storm(limit.High)
+	hold("in a storm of high ones", high)
 }
 
 func TestSheddingEndsWhenHardlyAnybodyIsRefused(t *testing.T) {

@@ -12,9 +12,10 @@ type watch struct {
 	looks       int
 	began, last time.Duration
 
-	// While load is shed: since when, and what had been offered by then.
-	since     time.Duration
-	all, shed uint64
+	// While load is shed: when its end and its level were thought of last, and
+	// what had come by till then.
+	since, leveled       time.Duration
+	atSince, whenLeveled counts
 }
 
 // look judges anew whether load is to be shed.
@@ -59,8 +60,10 @@ func (g *Gate) stands(now time.Duration) (queue string, length int) {
 	for i := range g.queues {
 		if w.least[i] > g.queues[i].Standing {
 			w.episodes++
-			w.since = now
-			w.all, w.shed = g.offered()
+			w.since, w.leveled = now, now
+			w.atSince = g.counts()
+			w.whenLeveled = w.atSince
+			g.level.Store(uint32(High))
 			g.shedding.Store(true)
 			return g.queues[i].Name, w.least[i]
 		}
@@ -68,15 +71,20 @@ func (g *Gate) stands(now time.Duration) (queue string, length int) {
 	return "", 0
 }
 
-// settled lets everybody in again if hardly anybody was refused of late.
+// settled lets everybody in again if hardly anybody was refused of late. Else
+// it finds out whom to refuse.
 func (g *Gate) settled(now time.Duration) bool {
-	w := &g.watch
+	w, c := &g.watch, g.counts()
+	if of := c.since(w.whenLeveled); now-w.leveled >= lookFor && of.all() >= lookTimes {
+		g.level.Store(uint32(of.level()))
+		w.leveled, w.whenLeveled = now, c
+	}
 	if now-w.since < settleTime {
 		return false
 	}
-	all, shed := g.offered()
-	over := (shed-w.shed)*settleAt <= all-w.all
-	w.since, w.all, w.shed = now, all, shed
+	of := c.since(w.atSince)
+	over := of.shed*settleAt <= of.all()
+	w.since, w.atSince = now, c
 	if over {
 		g.shedding.Store(false)
 	}
