@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
 	"runtime"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ashlar-go/ashlar/fault"
@@ -163,7 +165,8 @@ func (p *Passwords) Hashes() uint64 { return p.hashes.Load() }
 func (p *Passwords) run(ctx context.Context, compute func()) error {
 	if p.present.Add(1) > p.most {
 		p.present.Add(-1)
-		return ErrBusy.Because("Too many sign-ins at once. Try again in a second.")
+		// They must not all come back in the same second.
+		return ErrBusy.Because("Too many sign-ins at once. Try again in a few seconds.").After(time.Duration(1+mathrand.IntN(3)) * time.Second)
 	}
 	defer p.present.Add(-1)
 	if err := ctx.Err(); err != nil {
