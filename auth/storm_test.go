@@ -25,7 +25,7 @@ func TestAStormOfSignInsIsRefusedAtOnce(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		p, release := auth.Occupied(t, queue) // the one hash that runs does not end before release
-		accounts := d.with(p)
+		accounts := auth.NewAccounts(auth.AccountsConfig{Store: auth.NewMemory(), Passwords: p, Tokens: d.tokens})
 		var refused, answered atomic.Int64
 		pauses := [4]atomic.Int64{}
 		began := time.Now()

@@ -22,7 +22,7 @@ import (
 func serveOverload(ctx context.Context, dir, shed string) error {
 	cfg, err := config.Load[ashlar.Config](config.Map(map[string]string{
 		"DATABASE_URL": "sqlite::memory:", "ASHLAR_DATA_DIR": dir, "ASHLAR_SHED": shed, "ASHLAR_LOG_LEVEL": "error",
-		"ASHLAR_LIMIT_ADDRESS": "off", // one client is many here
+		"ASHLAR_LIMIT_ADDRESS": loadLimit,
 	}))
 	if err != nil {
 		return err

@@ -126,8 +126,8 @@ func NewGate(c GateConfig) *Gate {
 // obey do not all come back in the same second.
 var refusals = [...]error{refusal(1), refusal(2), refusal(3)}
 
-func refusal(seconds time.Duration) error {
-	return fault.ErrOverloaded.Because("More is asked of the service than it can do. Try again in a moment.").After(seconds * time.Second)
+func refusal(seconds int) error {
+	return fault.ErrOverloaded.Because("More is asked of the service than it can do. Try again in a moment.").After(time.Duration(seconds) * time.Second)
 }
 
 // Enter lets a request in, or refuses it with [fault.ErrOverloaded]. It does

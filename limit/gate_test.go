@@ -308,7 +308,7 @@ func TestGateCountsUnderConcurrency(t *testing.T) {
 	}
 }
 
-func TestProcessorsAreReadFromTheRuntime(t *testing.T) {
+func TestProcessorsAreReadFromTheRuntime(t *testing.T) { //nolint:paralleltest // AllocsPerRun refuses to run beside others
 	q := limit.Processors()
 	if q.Standing < 96 || q.Short < 2 || q.Len() < 0 {
 		t.Errorf("%+v with %d waiting", q, q.Len())
