@@ -116,7 +116,7 @@ func (a *App) noteAPIKeys(ctx context.Context) (err error) {
 // apiKeyTable keeps API keys in the app's database.
 type apiKeyTable struct{ app *App }
 
-const apiKeyColumns = `id, owner, name, permissions, parent, digest, created_at, expires_at, last_used_at, ended_at`
+const apiKeyColumns = `id, owner, name, permissions, parent, digest, created_at, expires_at, last_used_at, ended_at` // #nosec G101 -- names of columns
 
 // keyLine is the common table of a key's line: itself, the keys it made, and
 // so on. Its one parameter is the key.

@@ -161,3 +161,31 @@ func wrongCode(t *testing.T, secret string, n int) string {
 	}
 	return code
 }
+
+// P11.5, P12.17: a second factor outlives the signing keys of its day.
+func TestSecondFactorsOutliveARotation(t *testing.T) {
+	t.Parallel()
+	old, err := auth.NewKeys(auth.GenerateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated := old
+	for range 3 { // the last of them knows nothing of the first key
+		if rotated, err = rotated.Rotated(auth.GenerateKey(), time.Now().Add(-24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := "sqlite:" + t.TempDir() + "/app.db"
+	before := branch(t, "DATABASE_URL", file, "ASHLAR_SIGNING_KEYS", old.List()[0].Secret().Reveal())
+	before.Migrate()
+	if _, err := before.Accounts.Create(t.Context(), auth.NewAccount{Email: "ann@b.test", Password: annsPassword, Role: "clerk"}); err != nil {
+		t.Fatal(err)
+	}
+	_, me := ann(t, before)
+	secret := enrolTOTP(me, "auth.totp.enrol", auth.EnrolTOTP{Password: annsPassword}).OK().Secret
+	confirmTOTP(me, "auth.totp.confirm", auth.ConfirmTOTP{Code: authenticator(t, secret, 0)}).OK()
+
+	after := branch(t, "DATABASE_URL", file, "ASHLAR_SIGNING_KEYS", rotated.Secret().Reveal())
+	in := auth.Credentials{Email: "ann@b.test", Password: annsPassword, Code: authenticator(t, secret, 1)}
+	grants(after.Anonymous(), "auth.login", in).OK()
+}

@@ -67,15 +67,15 @@ func (in *ByAPIKey) Rules(r *rule.Set) { rule.Text(r, &in.ID).Len(1, 64) }
 // The faults of API keys.
 const (
 	// ErrNoAPIKey answers for a key that is not there, or is another's.
-	ErrNoAPIKey fault.NotFound = "api_key_not_found"
+	ErrNoAPIKey fault.NotFound = "api_key_not_found" // #nosec G101 -- a code
 	// ErrAPIKeys answers an account that has as many keys as it may.
-	ErrAPIKeys fault.Conflict = "api_keys_too_many"
+	ErrAPIKeys fault.Conflict = "api_keys_too_many" // #nosec G101 -- a code
 )
 
 // The events of API keys.
 const (
 	EventAPIKeyCreated EventKind = "api_key_created"
-	EventAPIKeyEnded   EventKind = "api_key_ended"
+	EventAPIKeyEnded   EventKind = "api_key_ended" // #nosec G101 -- a name
 )
 
 // MaxAPIKeys is how many keys an account may have at once.

@@ -106,7 +106,7 @@ func (r *ring) as(t testing.TB, id string) context.Context {
 	return access.With(t.Context(), r.policy.Principal(a.ID, a.Tenant, a.Role))
 }
 
-func (r *ring) make(t testing.TB, ctx context.Context, permissions ...access.Permission) auth.IssuedAPIKey {
+func (r *ring) make(ctx context.Context, t testing.TB, permissions ...access.Permission) auth.IssuedAPIKey {
 	t.Helper()
 	made, err := r.Create(ctx, auth.NewAPIKey{Name: "till", Permissions: permissions})
 	if err != nil {
@@ -152,7 +152,7 @@ func TestAPIKeyForm(t *testing.T) {
 	form := regexp.MustCompile(`^ak_[0-9a-hjkmnp-tv-z]{52}[0-9A-Za-z]{6}$`)
 	seen := map[string]bool{}
 	for range 50 {
-		made := r.make(t, r.as(t, "usr_1"), "orders:read")
+		made := r.make(r.as(t, "usr_1"), t, "orders:read")
 		if !form.MatchString(made.Key) || !auth.IsAPIKey(made.Key) {
 			t.Fatalf("got %s", made.Key)
 		}
@@ -184,7 +184,7 @@ func TestAPIKeyForm(t *testing.T) {
 func TestAPIKeyOfItsOwner(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 0)
-	made := r.make(t, r.as(t, "usr_1"), "orders:read")
+	made := r.make(r.as(t, "usr_1"), t, "orders:read")
 	for range 3 {
 		who, err := r.Verify(t.Context(), made.Key)
 		if err != nil {
@@ -209,8 +209,8 @@ func TestAPIKeyOfItsOwner(t *testing.T) {
 func TestAPIKeyAttacks(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 0)
-	good := r.make(t, r.as(t, "usr_1"), "orders:read").Key
-	other := r.make(t, r.as(t, "usr_2"), "orders:read").Key
+	good := r.make(r.as(t, "usr_1"), t, "orders:read").Key
+	other := r.make(r.as(t, "usr_2"), t, "orders:read").Key
 	for name, key := range map[string]string{
 		"nothing":            "",
 		"a prefix":           "ak_",
@@ -232,17 +232,15 @@ func TestAPIKeyAttacks(t *testing.T) {
 		"space at the start": " " + good,
 	} {
 		r.store.asked = 0
-		t.Run(name, func(t *testing.T) {
-			r.mustFail(t, key, "malformed")
-			if r.store.asked != 0 {
-				t.Error("the store was asked")
-			}
-		})
+		r.mustFail(t, key, "malformed")
+		if r.store.asked != 0 {
+			t.Errorf("for a key that is %s the store was asked", name)
+		}
 	}
 	r.mustFail(t, auth.Resigned(good[:29]+other[29:55]), "unknown") // the other's secret, with the right checksum
 	r.mustFail(t, auth.Resigned(other[:29]+good[29:55]), "unknown")
 	stranger := newRing(t, 0)
-	r.mustFail(t, stranger.make(t, stranger.as(t, "usr_1"), "orders:read").Key, "unknown")
+	r.mustFail(t, stranger.make(stranger.as(t, "usr_1"), t, "orders:read").Key, "unknown")
 	if _, err := r.Verify(t.Context(), good); err != nil {
 		t.Errorf("after all that the good one is refused: %v", err)
 	}
@@ -280,7 +278,7 @@ func TestAPIKeyHasNoMoreThanItsMaker(t *testing.T) {
 	if _, err := r.Create(machine, auth.NewAPIKey{Name: "n", Permissions: []access.Permission{"orders:read"}}); !errors.Is(err, fault.ErrDenied) {
 		t.Errorf("who has no account made a key: %v", err)
 	}
-	parent := r.with(t, r.make(t, r.as(t, "usr_1"), "orders:read").Key)
+	parent := r.with(t, r.make(r.as(t, "usr_1"), t, "orders:read").Key)
 	if _, err := r.Create(parent, auth.NewAPIKey{Name: "n", Permissions: []access.Permission{"orders:write"}}); !errors.Is(err, fault.ErrDenied) {
 		t.Errorf("a key made one that may more: %v", err)
 	}
@@ -291,7 +289,7 @@ func TestAPIKeyHasNoMoreThanItsMaker(t *testing.T) {
 func TestAPIKeyFollowsItsOwnersRole(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 0)
-	made := r.make(t, r.as(t, "usr_1"), "orders:read", "orders:write")
+	made := r.make(r.as(t, "usr_1"), t, "orders:read", "orders:write")
 	may := func(want ...access.Permission) {
 		t.Helper()
 		if who, err := r.Verify(t.Context(), made.Key); err != nil || !slices.Equal(who.Permissions(), want) {
@@ -318,7 +316,7 @@ func TestAPIKeyFollowsItsOwnersRole(t *testing.T) {
 func TestAPIKeyOfADisabledOwner(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 0)
-	made := r.make(t, r.as(t, "usr_1"), "orders:read")
+	made := r.make(r.as(t, "usr_1"), t, "orders:read")
 	r.with(t, made.Key)
 	a := (*r.people)["usr_1"]
 
@@ -345,7 +343,7 @@ func TestAPIKeyExpires(t *testing.T) {
 		t.Fatal(err)
 	}
 	parent := r.with(t, made.Key)
-	if child := r.make(t, parent, "orders:read"); child.ExpiresAt == nil || !child.ExpiresAt.Equal(end) || child.Parent != made.ID {
+	if child := r.make(parent, t, "orders:read"); child.ExpiresAt == nil || !child.ExpiresAt.Equal(end) || child.Parent != made.ID {
 		t.Errorf("the key of a key is %+v", child)
 	}
 	_, err = r.Create(parent, auth.NewAPIKey{Name: "n", Permissions: []access.Permission{"orders:read"}, ExpiresAt: new(end.Add(time.Second))})
@@ -365,9 +363,9 @@ func TestAPIKeyEnds(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 0)
 	elsewhere := auth.NewAPIKeys(auth.APIKeysConfig{Store: r.store, Accounts: r.people, Policy: r.policy, Revocations: r.revocations, Now: r.clock.now})
-	made := r.make(t, r.as(t, "usr_1"), "orders:read")
-	child := r.make(t, r.with(t, made.Key), "orders:read")
-	other := r.make(t, r.as(t, "usr_1"), "orders:read")
+	made := r.make(r.as(t, "usr_1"), t, "orders:read")
+	child := r.make(r.with(t, made.Key), t, "orders:read")
+	other := r.make(r.as(t, "usr_1"), t, "orders:read")
 	for _, key := range []string{made.Key, child.Key, other.Key} {
 		r.with(t, key)
 		if _, err := elsewhere.Verify(t.Context(), key); err != nil {
@@ -410,7 +408,7 @@ func TestAPIKeyIsReadAgainAfterAMinute(t *testing.T) {
 	t.Parallel()
 	for _, remember := range []int{0, -1} {
 		r := newRing(t, remember)
-		made := r.make(t, r.as(t, "usr_1"), "orders:read")
+		made := r.make(r.as(t, "usr_1"), t, "orders:read")
 		r.with(t, made.Key)
 		r.clock.move(time.Minute)
 		r.with(t, made.Key)
@@ -431,7 +429,7 @@ func TestRememberedAPIKeysAreBounded(t *testing.T) {
 	for i := range 1000 {
 		owner := fmt.Sprintf("usr_%d", 10+i)
 		(*r.people)[owner] = auth.Account{ID: owner, Role: "clerk"}
-		r.with(t, r.make(t, r.as(t, owner), "orders:read").Key)
+		r.with(t, r.make(r.as(t, owner), t, "orders:read").Key)
 	}
 	if n := auth.RememberedKeys(r.APIKeys); n == 0 || n > 64 {
 		t.Errorf("%d keys are remembered", n)
@@ -443,7 +441,7 @@ func TestRememberedAPIKeysAreBounded(t *testing.T) {
 func TestAPIKeyUseIsNoted(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 0)
-	made := r.make(t, r.as(t, "usr_1"), "orders:read")
+	made := r.make(r.as(t, "usr_1"), t, "orders:read")
 	first := r.clock.now()
 	for range 10 {
 		r.with(t, made.Key)
@@ -474,7 +472,7 @@ func TestAPIKeyUseIsNoted(t *testing.T) {
 
 func FuzzParseAPIKey(f *testing.F) {
 	r := newRing(f, 0)
-	key := r.make(f, r.as(f, "usr_1"), "orders:read").Key
+	key := r.make(r.as(f, "usr_1"), f, "orders:read").Key
 	f.Add(key)
 	f.Add("ak_")
 	f.Add(key[:40])
@@ -501,7 +499,7 @@ func BenchmarkVerifyAPIKey(b *testing.B) {
 	r := newRing(b, 0)
 	keys := make([]string, 64)
 	for i := range keys {
-		keys[i] = r.make(b, r.as(b, "usr_1"), "orders:read", "orders:write").Key
+		keys[i] = r.make(r.as(b, "usr_1"), b, "orders:read", "orders:write").Key
 	}
 	ctx := b.Context()
 	b.ReportAllocs()

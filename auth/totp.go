@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -68,7 +69,7 @@ func textOfTOTP(secret []byte) string {
 func uriOfTOTP(issuer, email string, secret []byte) string {
 	query := url.Values{
 		"secret": {textOfTOTP(secret)}, "issuer": {issuer}, "algorithm": {"SHA1"},
-		"digits": {fmt.Sprint(totpDigits)}, "period": {fmt.Sprint(totpPeriod)},
+		"digits": {strconv.Itoa(totpDigits)}, "period": {strconv.Itoa(totpPeriod)},
 	}
 	// Not as a form: some authenticators show the plus of a space.
 	return "otpauth://totp/" + url.PathEscape(issuer) + ":" + url.PathEscape(email) + "?" + strings.ReplaceAll(query.Encode(), "+", "%20")

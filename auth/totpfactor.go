@@ -253,6 +253,7 @@ func (f *Factors) check(ctx context.Context, account, text string) error {
 		return f.checkTOTP(ctx, factor, code)
 	case recoveryKind:
 		return f.checkRecovery(ctx, factor, code)
+	case noCode:
 	}
 	return ErrSecondFactor.Wrap(failure("it has the form of no code"))
 }

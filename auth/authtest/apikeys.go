@@ -83,7 +83,7 @@ func isListed(t *testing.T, s auth.APIKeyStore) {
 		want = append(want, insert(t, s, "usr_1", "").ID)
 		insert(t, s, "usr_2", "")
 	}
-	end(t, s, "usr_1", "", want[1])
+	end(t, s, "", want[1])
 	want = slices.Delete(want, 1, 2)
 	var got []string
 	for after := ""; ; {
@@ -106,9 +106,10 @@ func isListed(t *testing.T, s auth.APIKeyStore) {
 	}
 }
 
-func end(t *testing.T, s auth.APIKeyStore, owner, line, id string) []string {
+// end ends a key of usr_1.
+func end(t *testing.T, s auth.APIKeyStore, line, id string) []string {
 	t.Helper()
-	ended, err := s.EndAPIKey(t.Context(), owner, line, id, now(), event(t))
+	ended, err := s.EndAPIKey(t.Context(), "usr_1", line, id, now(), event(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +117,10 @@ func end(t *testing.T, s auth.APIKeyStore, owner, line, id string) []string {
 	return ended
 }
 
-func live(t *testing.T, s auth.APIKeyStore, owner, line string) []string {
+// live lists the keys of usr_1.
+func live(t *testing.T, s auth.APIKeyStore, line string) []string {
 	t.Helper()
-	page, err := s.APIKeys(t.Context(), owner, line, "", 1000)
+	page, err := s.APIKeys(t.Context(), "usr_1", line, "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +144,7 @@ func endsWithItsLine(t *testing.T, s auth.APIKeyStore) {
 	if _, err := s.EndAPIKey(t.Context(), "usr_1", "", "key_none", now(), event(t)); !errors.Is(err, auth.ErrNoAPIKey) {
 		t.Errorf("a key that never was: %v", err)
 	}
-	if got := end(t, s, "usr_1", "", second); !slices.Equal(got, []string{second, third}) {
+	if got := end(t, s, "", second); !slices.Equal(got, []string{second, third}) {
 		t.Errorf("ended %v, want %v", got, []string{second, third})
 	}
 	for _, gone := range []string{second, third} {
@@ -153,10 +155,10 @@ func endsWithItsLine(t *testing.T, s auth.APIKeyStore) {
 			t.Errorf("a key ended twice: %v", err)
 		}
 	}
-	if got := end(t, s, "usr_1", "", first); !slices.Equal(got, []string{first, beside}) {
+	if got := end(t, s, "", first); !slices.Equal(got, []string{first, beside}) {
 		t.Errorf("ended %v, want %v", got, []string{first, beside})
 	}
-	if got := live(t, s, "usr_1", ""); !slices.Equal(got, []string{other}) {
+	if got := live(t, s, ""); !slices.Equal(got, []string{other}) {
 		t.Errorf("left are %v, want %v", got, other)
 	}
 }
@@ -167,7 +169,7 @@ func staysInItsLine(t *testing.T, s auth.APIKeyStore) {
 	third := insert(t, s, "usr_1", second).ID
 	other := insert(t, s, "usr_1", "").ID
 
-	if got, want := live(t, s, "usr_1", second), []string{second, third}; !slices.Equal(got, want) {
+	if got, want := live(t, s, second), []string{second, third}; !slices.Equal(got, want) {
 		t.Errorf("the line of the second is %v, want %v", got, want)
 	}
 	for _, foreign := range []string{first, other} {
@@ -175,23 +177,23 @@ func staysInItsLine(t *testing.T, s auth.APIKeyStore) {
 			t.Errorf("a key ended one that is not of its line: %v", err)
 		}
 	}
-	if got := end(t, s, "usr_1", second, third); !slices.Equal(got, []string{third}) {
+	if got := end(t, s, second, third); !slices.Equal(got, []string{third}) {
 		t.Errorf("ended %v", got)
 	}
-	if got := end(t, s, "usr_1", second, second); !slices.Equal(got, []string{second}) {
+	if got := end(t, s, second, second); !slices.Equal(got, []string{second}) {
 		t.Errorf("a key did not end itself but %v", got)
 	}
 }
 
 func hasNoHeirs(t *testing.T, s auth.APIKeyStore) {
 	k := insert(t, s, "usr_1", "")
-	end(t, s, "usr_1", "", k.ID)
+	end(t, s, "", k.ID)
 	for _, parent := range []string{k.ID, "key_none"} {
 		if err := s.InsertAPIKey(t.Context(), keyOf("usr_1", parent), event(t)); !errors.Is(err, auth.ErrNoAPIKey) {
 			t.Errorf("a key was made by one that is gone: %v", err)
 		}
 	}
-	if got := live(t, s, "usr_1", ""); len(got) != 0 {
+	if got := live(t, s, ""); len(got) != 0 {
 		t.Errorf("there is %v", got)
 	}
 }
@@ -205,7 +207,7 @@ func isBounded(t *testing.T, s auth.APIKeyStore) {
 		t.Errorf("one key more than the most: %v", err)
 	}
 	insert(t, s, "usr_2", "")
-	end(t, s, "usr_1", "", last.ID)
+	end(t, s, "", last.ID)
 	insert(t, s, "usr_1", "")
 }
 
@@ -258,7 +260,7 @@ func endsWhileMaking(t *testing.T, s auth.APIKeyStore) {
 		t.Error(err)
 	}
 	makers.Wait()
-	if got := live(t, s, "usr_1", ""); len(got) != 0 {
+	if got := live(t, s, ""); len(got) != 0 {
 		t.Errorf("%d keys outlived the first: %v", len(got), got)
 	}
 }

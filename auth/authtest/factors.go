@@ -31,11 +31,14 @@ func RunFactors(t *testing.T, open func(t *testing.T) auth.FactorStore) {
 	}
 }
 
-// say fails t for an answer that is not this, or an error.
-func say(t interface {
+// judge is a test, of the standard library or of rapid.
+type judge interface {
 	Helper()
-	Errorf(string, ...any)
-}, what string, want bool) func(bool, error) {
+	Errorf(format string, args ...any)
+}
+
+// say fails t for an answer that is not this, or an error.
+func say(t judge, what string, want bool) func(bool, error) {
 	return func(got bool, err error) {
 		t.Helper()
 		if got != want || err != nil {
