@@ -29,6 +29,7 @@ func (s *Service) keepExpiring(ctx context.Context) error {
 // settleStranded settles the payments that are pending for longer than a
 // request takes. The network is asked what it answered under the payment's
 // id; if the request never got there it never will, because Recall closes it.
+// One that cannot be settled now does not keep those behind it waiting.
 func (s *Service) settleStranded(ctx context.Context) (int, error) {
 	stranded, err := db.All[intent](ctx, s.db, `
 		SELECT `+columns+`, capture, fingerprint FROM payments
@@ -36,16 +37,24 @@ func (s *Service) settleStranded(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	var first error
+	settled := 0
 	for _, p := range stranded {
 		answer, err := s.network.Recall(ctx, p.ID)
 		if err == nil {
 			_, err = s.settle(ctx, p, answer)
 		}
-		if err != nil && !errors.Is(err, ErrDeclined) {
-			return 0, fmt.Errorf("settle %s: %w", p.ID, err)
+		switch {
+		case err == nil, errors.Is(err, ErrDeclined):
+			settled++
+		case first == nil:
+			first = fmt.Errorf("settle %s: %w", p.ID, err)
 		}
 	}
-	return len(stranded), nil
+	if first != nil {
+		return settled, fmt.Errorf("%d of %d stranded payments are left; %w", len(stranded)-settled, len(stranded), first)
+	}
+	return settled, nil
 }
 
 // expireHolds expires payments that were authorised too long ago.

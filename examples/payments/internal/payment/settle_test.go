@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type line struct {
 	network.Network
 
 	cutBefore, cutBehind, unavailable atomic.Bool
+	deafTo                            atomic.Pointer[string] // the key that is never recalled
 }
 
 func (l *line) Authorize(ctx context.Context, r network.Request) (network.Answer, error) {
@@ -34,6 +36,13 @@ func (l *line) Authorize(ctx context.Context, r network.Request) (network.Answer
 		return network.Answer{}, network.ErrUnavailable.Wrap(errors.New("cut behind"))
 	}
 	return answer, err
+}
+
+func (l *line) Recall(ctx context.Context, key string) (network.Answer, error) {
+	if deaf := l.deafTo.Load(); deaf != nil && *deaf == key {
+		return network.Answer{}, network.ErrUnavailable.Wrap(errors.New("no answer to this one"))
+	}
+	return l.Network.Recall(ctx, key)
 }
 
 func (l *line) Available() error {
@@ -143,6 +152,27 @@ func TestStrandedPaymentsAreSettled(t *testing.T) {
 				t.Errorf("one payment made the events %+v", all.Data)
 			}
 		})
+	}
+}
+
+func TestOneStrandedPaymentDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.cutBehind.Store(true)
+	for range 3 {
+		call(s.shop, "payments.authorize", order()).Fails(network.ErrUnavailable)
+	}
+	oldest, err := db.One[string](t.Context(), s.db, `SELECT id FROM payments ORDER BY created_at, id LIMIT 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.deafTo.Store(&oldest)
+	if n, err := s.settleStranded(t.Context()); n != 2 || !errors.Is(err, network.ErrUnavailable) || !strings.Contains(err.Error(), oldest) {
+		t.Errorf("settled %d, %v; want 2 and an error that names %s", n, err, oldest)
+	}
+	s.deafTo.Store(nil)
+	if n, err := s.settleStranded(t.Context()); n != 1 || err != nil {
+		t.Errorf("then settled %d, %v; want the one that was left", n, err)
 	}
 }
 
