@@ -62,11 +62,9 @@ func (a *App) sameOrigin(operation string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p := fault.ProblemOf(err, "")
 		if s := scope.From(w); s != nil {
-			s.Operation, s.Code = operation, p.Code
-			p.TraceID = s.TraceID
+			s.Operation = operation
 		}
-		_ = fault.Write(w, p) // a client that is gone needs no answer
+		scope.Refuse(w, err)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // A Priority says how long a request is still let in while a [Gate] sheds
@@ -175,7 +176,7 @@ func (g *Gate) Leave() { g.inside.Add(-1) }
 func (g *Gate) Wrap(p Priority, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := g.Enter(p); err != nil {
-			_ = fault.Write(w, fault.ProblemOf(err, "")) // a client that is gone misses nothing
+			scope.Refuse(w, err)
 			return
 		}
 		defer g.Leave()

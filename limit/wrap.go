@@ -7,6 +7,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // A WrapOption says something about [Rate.Wrap].
@@ -57,7 +58,7 @@ func (r Rate) Wrap(next http.Handler, options ...WrapOption) http.Handler {
 			}
 			err = l.Refusal(result)
 		}
-		_ = fault.Write(out, fault.ProblemOf(err, "")) // the client may have gone
+		scope.Refuse(out, err)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // assets are the page's own files: there is no build step, and nothing comes
@@ -45,7 +46,7 @@ func Docs() http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		_ = fault.Write(w, fault.ProblemOf(fault.ErrNotFound, "")) // the client has gone
+		scope.Refuse(w, fault.ErrNotFound)
 	})
 }
 

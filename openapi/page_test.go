@@ -1,7 +1,12 @@
 package openapi_test
 
 import (
+	"bufio"
+	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +19,7 @@ import (
 	"github.com/ashlar-go/ashlar/internal/chromium"
 	"github.com/ashlar-go/ashlar/openapi"
 	"github.com/ashlar-go/ashlar/rest"
+	"github.com/ashlar-go/ashlar/serve"
 )
 
 // site is the shop as it is served: the page, and two operations to try.
@@ -253,6 +259,59 @@ func TestProblemsAreExplained(t *testing.T) {
 			if w := get(strings.TrimPrefix(p.Type(), fault.TypePrefix), ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), `"meaning":""`) {
 				t.Errorf("%s: %d %s", p.Type(), w.Code, w.Body)
 			}
+		}
+	}
+}
+
+// TestMissesAreObserved asks for what is not there, and wants to find the
+// request again by what it was told.
+func TestMissesAreObserved(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"/docs/nothing", "/problems/nothing"} {
+		var code string
+		h := serve.Observe(site(t), serve.Observer{Done: func(_ context.Context, e serve.Exchange) { code = e.Code }})
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+		if id := w.Header().Get("X-Request-Id"); w.Code != http.StatusNotFound || code != "not_found" || !strings.Contains(w.Body.String(), `"trace_id":"`+id+`"`) {
+			t.Errorf("%s: %d %s, observed as %q", target, w.Code, w.Body, code)
+		}
+	}
+}
+
+// TestRefusedConnectionsAreExplained makes a server refuse what never becomes a
+// request, and follows the type of the problem.
+func TestRefusedConnectionsAreExplained(t *testing.T) {
+	t.Parallel()
+	var guard serve.Guard
+	server := httptest.NewUnstartedServer(site(t))
+	server.Listener = guard.Listener(server.Listener)
+	server.Config.MaxHeaderBytes = 1 << 10
+	server.Start()
+	defer server.Close()
+
+	for request, status := range map[string]int{
+		"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 8<<10) + "\r\n\r\n": 431,
+		"GET / HTTP/2.0\r\nHost: x\r\n\r\n":                                          505,
+		"GET / HTTP/1.1\r\n\r\n":                                                     400,
+	} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, request) // it may be refused in the middle
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p struct{ Type string }
+		if err := json.NewDecoder(answer.Body).Decode(&p); err != nil || answer.StatusCode != status {
+			t.Errorf("%.20q: %d, %v; want %d", request, answer.StatusCode, err, status)
+		}
+		_ = conn.Close()
+		w := httptest.NewRecorder()
+		site(t).ServeHTTP(w, httptest.NewRequest(http.MethodGet, p.Type, nil))
+		if w.Code != http.StatusOK || strings.Contains(w.Body.String(), `"meaning":""`) {
+			t.Errorf("%s: %d %s", p.Type, w.Code, w.Body)
 		}
 	}
 }

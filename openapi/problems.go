@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -31,7 +32,7 @@ func Problems(operations []op.Operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, ok := all[strings.TrimPrefix(r.URL.Path, fault.TypePrefix)]
 		if !ok {
-			_ = fault.Write(w, fault.ProblemOf(fault.ErrNotFound, "")) // the client has gone
+			scope.Refuse(w, fault.ErrNotFound)
 			return
 		}
 		h := w.Header()
@@ -68,6 +69,9 @@ func explanations(operations []op.Operation) map[string]*explanation {
 	for _, f := range everywhere {
 		add(f).Operations = nil
 	}
+	for _, p := range beforehand {
+		all[fault.Slug(p.Code)] = &explanation{Type: p.Type(), Code: p.Code, Title: p.Title(), Status: p.Status, Meaning: meanings[p.Status]}
+	}
 	for _, e := range all {
 		slices.Sort(e.Operations)
 	}
@@ -78,6 +82,13 @@ func explanations(operations []op.Operation) map[string]*explanation {
 var everywhere = []fault.Coded{
 	fault.ErrNotFound, fault.ErrNotAllowed, fault.ErrTooLong, fault.ErrMisdirected,
 	fault.ErrMalformed, fault.ErrInternal, fault.ErrUnavailable, fault.ErrTimeout,
+}
+
+// beforehand are what package serve answers where there is no request to speak
+// of. No operation can answer so, and no kind of fault does.
+var beforehand = []fault.Problem{
+	{Status: 431, Code: "head_too_large"},
+	{Status: 505, Code: "version_unsupported"},
 }
 
 // meanings say what a caller can do about a status.
@@ -100,10 +111,12 @@ var meanings = map[int]string{
 	422: "The request was read and breaks a rule. The errors member lists every broken rule.",
 	428: "The request must be conditional: send If-Match with the ETag that you read.",
 	429: "You ask too often. The Retry-After header says when to come back.",
+	431: "The request line and header fields together are larger than the server reads.",
 	500: "Something failed on our side. Quote the trace id when you ask about it.",
 	502: "A service behind this one answered badly. Trying again later may help.",
 	503: "The service cannot answer now. The Retry-After header says when to come back.",
 	504: "The work did not end in time. What it changed, if anything, is not known: read the state, or repeat the request with the same Idempotency-Key.",
+	505: "The protocol version of the request is not spoken here. Use HTTP/1.1.",
 }
 
 // explanationPolicy allows the empty icon that keeps browsers from asking for

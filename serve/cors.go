@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // CORSConfig says which pages of other origins may call this service, and read
@@ -154,7 +155,7 @@ func (c *CORS) preflight(x *response, r *http.Request) bool {
 	delete(h, "Access-Control-Expose-Headers")
 	methods := c.methods(r)
 	if len(methods) == 0 {
-		refuse(x, fault.ErrNotFound.Because("There is nothing at this path."))
+		scope.Refuse(x, fault.ErrNotFound.Because("There is nothing at this path."))
 		return true
 	}
 	h["Access-Control-Allow-Methods"] = []string{strings.Join(methods, ", ")}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // statusClientGone is what the access line says, as nginx does, when the
@@ -73,7 +74,7 @@ func (o *observer) survive(x *response, r *http.Request, cause any) (abort bool)
 		return true
 	}
 	o.undress(x, r)
-	refuse(x, fault.ErrInternal)
+	scope.Refuse(x, fault.ErrInternal)
 	return false
 }
 

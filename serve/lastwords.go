@@ -36,8 +36,6 @@ func detailOf(status int) string {
 		return "The request head is too large."
 	case http.StatusHTTPVersionNotSupported:
 		return string(refusedVersion)
-	case http.StatusNotImplemented:
-		return string(refusedCoding)
 	}
 	return "The request head cannot be read."
 }
@@ -50,8 +48,6 @@ func codeOf(status int) string {
 		return "head_too_large"
 	case http.StatusHTTPVersionNotSupported:
 		return "version_unsupported"
-	case http.StatusNotImplemented:
-		return "not_implemented"
 	}
 	return fault.ErrMalformed.Code()
 }

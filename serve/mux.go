@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // maxTarget is the longest request target that is routed, in bytes: 8 KiB, the
@@ -65,11 +66,11 @@ func withoutPlaces(message string) string {
 // ServeHTTP routes the request.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(r.RequestURI) > maxTarget {
-		refuse(w, fault.ErrTooLong.Because("The request target is longer than %d bytes.", maxTarget))
+		scope.Refuse(w, fault.ErrTooLong.Because("The request target is longer than %d bytes.", maxTarget))
 		return
 	}
 	if err := checkPath(r.URL); err != nil {
-		refuse(w, err)
+		scope.Refuse(w, err)
 		return
 	}
 	g, _ := m.gates.Get().(*gate)
@@ -146,11 +147,11 @@ func (m *Mux) answer(g *gate, r *http.Request) {
 	if g.status == http.StatusMethodNotAllowed {
 		if allow := m.allowed(g.header.Get("Allow"), r); allow != "" {
 			g.out.Header()["Allow"] = []string{allow}
-			refuse(g.out, fault.ErrNotAllowed.Because("This path does not know the method; Allow lists those it knows."))
+			scope.Refuse(g.out, fault.ErrNotAllowed.Because("This path does not know the method; Allow lists those it knows."))
 			return
 		}
 	}
-	refuse(g.out, fault.ErrNotFound.Because("There is nothing at this path."))
+	scope.Refuse(g.out, fault.ErrNotFound.Because("There is nothing at this path."))
 }
 
 // allowed keeps the methods that are really answered at the path: ServeMux

@@ -115,7 +115,7 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer o.finish(x, r)
 
 	if len(o.hosts) > 0 && !o.hosts[hostName(r.Host)] {
-		refuse(x, fault.ErrMisdirected.Because("This service does not answer for the host that was asked."))
+		scope.Refuse(x, fault.ErrMisdirected.Because("This service does not answer for the host that was asked."))
 		return
 	}
 	if o.cors != nil && o.cors.preflight(x, r) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // Redirect sends the caller to target with 303, or answers a 400 problem if
@@ -15,7 +16,7 @@ import (
 // [http.Redirect]: whoever wrote the link chooses where it ends.
 func Redirect(w http.ResponseWriter, r *http.Request, target string, origins ...string) {
 	if !SafeTarget(target, origins...) {
-		refuse(w, fault.ErrMalformed.Because("The target of the redirect is not allowed."))
+		scope.Refuse(w, fault.ErrMalformed.Because("The target of the redirect is not allowed."))
 		return
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther)

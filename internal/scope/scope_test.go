@@ -4,11 +4,13 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/trace"
 )
@@ -235,5 +237,21 @@ func TestFactsDoNotAllocate(t *testing.T) {
 		_ = s.Err()
 	}); n != 0 {
 		t.Errorf("reading the facts of a request allocates %v times", n)
+	}
+}
+
+func TestRefusalsAreObserved(t *testing.T) {
+	t.Parallel()
+	s := scope.New(t.Context())
+	s.TraceID = "0af7651916cd43dd8448eb211c80319c"
+	w := httptest.NewRecorder()
+	scope.Refuse(observed{w, s}, fault.ErrNotFound)
+	const want = `{"type":"/problems/not-found","title":"Not found","status":404,"code":"not_found","trace_id":"0af7651916cd43dd8448eb211c80319c"}`
+	if w.Code != http.StatusNotFound || w.Body.String() != want || s.Code != "not_found" {
+		t.Errorf("got %d %s, noted as %q", w.Code, w.Body, s.Code)
+	}
+	alone := httptest.NewRecorder()
+	if scope.Refuse(alone, fault.ErrNotFound); alone.Code != http.StatusNotFound || strings.Contains(alone.Body.String(), "trace_id") {
+		t.Errorf("unobserved: got %d %s", alone.Code, alone.Body)
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 //go:embed assets page
@@ -75,7 +76,7 @@ func Handler(path, document string) http.Handler {
 			a.ServeHTTP(w, r)
 			return
 		}
-		_ = fault.Write(w, fault.ProblemOf(fault.ErrNotFound, "")) // the client has gone
+		scope.Refuse(w, fault.ErrNotFound)
 	})
 }
 
