@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	mathrand "math/rand/v2"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -166,7 +165,7 @@ func (p *Passwords) run(ctx context.Context, compute func()) error {
 	if p.present.Add(1) > p.most {
 		p.present.Add(-1)
 		// They must not all come back in the same second.
-		return ErrBusy.Because("Too many sign-ins at once. Try again in a few seconds.").After(time.Duration(1+mathrand.IntN(3)) * time.Second)
+		return ErrBusy.Because("Too many sign-ins at once. Try again in a few seconds.").After(spread())
 	}
 	defer p.present.Add(-1)
 	if err := ctx.Err(); err != nil {
@@ -181,4 +180,12 @@ func (p *Passwords) run(ctx context.Context, compute func()) error {
 	p.hashes.Add(1)
 	compute()
 	return nil
+}
+
+// spread is when to come back, between one and three seconds: a crowd that was
+// turned away together must not return together.
+func spread() time.Duration {
+	var dice [1]byte
+	rand.Read(dice[:])
+	return time.Duration(1+dice[0]%3) * time.Second
 }
