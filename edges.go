@@ -6,7 +6,7 @@ import "github.com/ashlar-go/ashlar/serve"
 // which hosts it answers for, and which foreign pages it lets in.
 func (a *App) observer(mux *serve.Mux) (serve.Observer, error) {
 	o := serve.Observer{
-		Log: a.Log, TrustedProxies: a.cfg.Proxies, Hosts: a.cfg.Hosts, HSTS: a.cfg.Production() || a.cfg.terminatesTLS(),
+		Log: a.Log, TrustedProxies: a.cfg.Proxies, Hosts: a.cfg.Hosts, HSTS: a.cfg.Production(),
 	}
 	if len(a.cfg.Origins) == 0 {
 		return o, nil

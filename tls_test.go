@@ -77,8 +77,8 @@ func TestHTTPS(t *testing.T) {
 	if res.Proto != "HTTP/2.0" || res.TLS.Version < tls.VersionTLS12 {
 		t.Errorf("speaks %s over %x", res.Proto, res.TLS.Version)
 	}
-	if hsts := res.Header.Get("Strict-Transport-Security"); !strings.Contains(hsts, "max-age=63072000") {
-		t.Errorf("Strict-Transport-Security: %q (P6.6)", hsts)
+	if hsts := res.Header.Get("Strict-Transport-Security"); hsts != "" {
+		t.Errorf("Strict-Transport-Security: %q in development, which would hold for all of localhost", hsts)
 	}
 	if res, err := http.Get(s.public + "/greetings/ann"); err == nil { // plain HTTP at the same port
 		_ = res.Body.Close()
