@@ -119,7 +119,7 @@ func TestIdempotency(t *testing.T) {
 		t.Errorf("a retry is not the first answer: %s %s", first.Body(), again.Body())
 	}
 	call(ann.Key("k"), "notes.create", newNote{Title: "two"}).Fails(fault.ErrKeyReused)
-	call(ann.With("Idempotency-Key", " "), "notes.create", newNote{Title: "two"}).Fails(fault.ErrKeyMissing)
+	call(ann.With("Idempotency-Key", " "), "notes.create", newNote{Title: "two"}).Fails(fault.ErrKeyMalformed)
 	// A failure leaves nothing behind, so the key is free for another try.
 	call(ann.Key("f"), "notes.create", newNote{Title: "one"}).Fails(errTaken)
 	call(ann.Key("f"), "notes.create", newNote{Title: "three"}).OK()

@@ -34,10 +34,7 @@ func ParseKey(values []string) (string, error) {
 		return "", ErrKey.Because("The %s field is there %d times.", Header, len(values))
 	}
 	key := strings.Trim(values[0], " \t")
-	if key == "" {
-		return "", ErrMissing
-	}
-	if key[0] == '"' {
+	if strings.HasPrefix(key, `"`) {
 		unquoted, ok := unquote(key)
 		if !ok {
 			return "", ErrKey.Because("The quotes of the key do not match.")

@@ -18,8 +18,8 @@ func TestParseKey(t *testing.T) {
 		err   error
 	}{
 		"no field":              {nil, "", idem.ErrMissing},
-		"empty field":           {[]string{""}, "", idem.ErrMissing},
-		"blank field":           {[]string{" \t"}, "", idem.ErrMissing},
+		"empty field":           {[]string{""}, "", idem.ErrKey},
+		"blank field":           {[]string{" \t"}, "", idem.ErrKey},
 		"bare":                  {[]string{"8e03978e-40d5-43e8-bc93-6894a57f9324"}, "8e03978e-40d5-43e8-bc93-6894a57f9324", nil},
 		"quoted":                {[]string{`"8e03978e"`}, "8e03978e", nil},
 		"blanks around":         {[]string{` "k" `}, "k", nil},

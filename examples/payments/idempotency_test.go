@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,8 +26,12 @@ func TestSameKeyIsOnePayment(t *testing.T) {
 	if other := pay(s.rival.Key("k1"), "payments.authorize", order()); other.Replayed() || other.OK().MerchantID != demoRival {
 		t.Error("two merchants share a key")
 	}
-	if w := s.shop.Do(http.MethodPost, "/v1/payments", `{}`); w.Code != http.StatusBadRequest && w.Code != http.StatusUnprocessableEntity {
-		t.Errorf("got %d without a key", w.Code)
+	body, err := json.Marshal(order())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := s.shop.Do(http.MethodPost, "/v1/payments", string(body)); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), fault.ErrKeyMissing.Code()) {
+		t.Errorf("without a key: %d %s", w.Code, w.Body)
 	}
 	s.hasBalances(t, map[ledger.Account]int64{ledger.Authorized: 200_00, ledger.Held: -200_00})
 }
@@ -46,6 +52,7 @@ func TestKeyOfARefundIsOptional(t *testing.T) {
 	s := open(t)
 	p := pay(s.shop, "payments.authorize", order(captured)).OK()
 	ten := payment.Return{ID: p.ID, Amount: 10_00}
+	refund(s.shop.Key(" "), "payments.refund", ten).Fails(fault.ErrKeyMalformed) // meant to be one, and is none
 	first := refund(s.shop.Key("r1"), "payments.refund", ten).OK()
 	if again := refund(s.shop.Key("r1"), "payments.refund", ten); again.OK() != first || !again.Replayed() {
 		t.Errorf("first %+v, again %+v", first, again.OK())
