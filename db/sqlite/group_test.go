@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/sqlite"
+	"github.com/ashlar-go/ashlar/fault"
 )
 
 const table = `CREATE TABLE t (id BIGINT PRIMARY KEY, v TEXT NOT NULL DEFAULT '')`
@@ -235,6 +236,9 @@ func TestAStatementThatEndsTheTransaction(t *testing.T) {
 	for i, err := range results {
 		if (err == nil) != there[i] {
 			t.Errorf("transaction %d was told %v, and its row is there: %t", i, err, there[i])
+		}
+		if i != 15 && err != nil && (db.IsUnique(err) || !errors.Is(err, fault.ErrUnavailable)) {
+			t.Errorf("transaction %d broke no constraint and may be tried again, but was told %v", i, err)
 		}
 	}
 	if !db.IsUnique(results[15]) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/fault"
 )
 
 // writer is the one connection that writes, and the token for it that
@@ -84,7 +85,7 @@ func (w *writer) transact(ctx context.Context, fn func(db.Session) error) (err e
 		// Why it failed may rest on what others of the batch wrote, so the
 		// failure is no truth before their commit is.
 		if b != nil {
-			if <-b.done; b.err != nil {
+			if <-b.done; b.err != nil && s.lost == nil {
 				err = b.err
 			}
 		}
@@ -157,7 +158,9 @@ func (w *writer) undo(s *session) {
 	}
 	lost := error(nil)
 	if b.members > 0 {
-		lost = fmt.Errorf("db/sqlite: the transaction was rolled back with another of its group, which failed: %w", s.broken())
+		// The reason is told and not wrapped: a constraint that one member
+		// broke was broken by no other, who may try again.
+		lost = fault.ErrUnavailable.Wrap(errors.New("db/sqlite: the transaction was rolled back with another of its group, which failed: " + s.broken().Error()))
 	}
 	w.fail(b, lost)
 }
