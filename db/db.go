@@ -99,8 +99,9 @@ type Stats struct {
 // DB is a database that many goroutines may use at once. A statement run on
 // it directly is a transaction of its own; see [InTx] for more than one.
 type DB struct {
-	driver Driver
-	plans  plans
+	driver   Driver
+	plans    plans
+	watchers []func(context.Context, Event)
 }
 
 // New wraps an adapter's driver. Applications call the adapter's Open.
@@ -110,14 +111,27 @@ func New(driver Driver) *DB { return &DB{driver: driver} }
 // rows (INSERT … RETURNING) is refused with [ErrWrites]: run it through [One],
 // [All] or in [InTx], where its effect and its rows belong together.
 func (d *DB) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
-	return d.driver.Query(ctx, sql, args)
+	if watched(d) == nil {
+		return d.driver.Query(ctx, sql, args)
+	}
+	began := time.Now()
+	rows, err := d.driver.Query(ctx, sql, args)
+	d.tell(ctx, Query, sql, began, err)
+	return rows, err
 }
 
 // Exec runs one statement in a transaction of its own, with the [Hook] of ctx
 // if there is one.
 func (d *DB) Exec(ctx context.Context, sql string, args ...any) (Result, error) {
-	if hookOf(ctx) == nil {
+	switch {
+	case hookOf(ctx) != nil:
+	case watched(d) == nil:
 		return d.driver.Exec(ctx, sql, args)
+	default:
+		began := time.Now()
+		result, err := d.driver.Exec(ctx, sql, args)
+		d.tell(ctx, Statement, sql, began, err)
+		return result, err
 	}
 	return InTx(ctx, d, func(tx *Tx) (Result, error) { return tx.Exec(ctx, sql, args...) })
 }

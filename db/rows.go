@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ashlar-go/ashlar/db/internal/row"
 )
@@ -16,12 +17,24 @@ import (
 // struct's own. Every column must have a field; fields without a column keep
 // their zero value. Maps, slices and structs are read from JSON.
 func One[T any](ctx context.Context, q Querier, sql string, args ...any) (T, error) {
+	began, seen := time.Time{}, watched(q)
+	if seen != nil {
+		began = time.Now()
+	}
+	out, err := one[T](ctx, q, sql, args)
+	if d, ok := q.(*DB); ok && errors.Is(err, ErrWrites) {
+		return InTx(ctx, d, func(tx *Tx) (T, error) { return One[T](ctx, tx, sql, args...) })
+	}
+	if seen != nil {
+		seen.tell(ctx, Query, sql, began, err)
+	}
+	return out, err
+}
+
+func one[T any](ctx context.Context, q Querier, sql string, args []any) (T, error) {
 	var out T
-	rows, err := q.Query(ctx, sql, args...)
+	rows, err := query(ctx, q, sql, args)
 	if err != nil {
-		if d, ok := q.(*DB); ok && errors.Is(err, ErrWrites) {
-			return InTx(ctx, d, func(tx *Tx) (T, error) { return One[T](ctx, tx, sql, args...) })
-		}
 		return out, err
 	}
 	defer rows.Close()
@@ -54,11 +67,23 @@ func One[T any](ctx context.Context, q Querier, sql string, args ...any) (T, err
 // unless there is an error. It holds the whole result in memory, so give the
 // query a LIMIT when its size is not known.
 func All[T any](ctx context.Context, q Querier, sql string, args ...any) ([]T, error) {
-	rows, err := q.Query(ctx, sql, args...)
+	began, seen := time.Time{}, watched(q)
+	if seen != nil {
+		began = time.Now()
+	}
+	out, err := all[T](ctx, q, sql, args)
+	if d, ok := q.(*DB); ok && errors.Is(err, ErrWrites) {
+		return InTx(ctx, d, func(tx *Tx) ([]T, error) { return All[T](ctx, tx, sql, args...) })
+	}
+	if seen != nil {
+		seen.tell(ctx, Query, sql, began, err)
+	}
+	return out, err
+}
+
+func all[T any](ctx context.Context, q Querier, sql string, args []any) ([]T, error) {
+	rows, err := query(ctx, q, sql, args)
 	if err != nil {
-		if d, ok := q.(*DB); ok && errors.Is(err, ErrWrites) {
-			return InTx(ctx, d, func(tx *Tx) ([]T, error) { return All[T](ctx, tx, sql, args...) })
-		}
 		return nil, err
 	}
 	defer rows.Close()

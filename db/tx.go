@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Tx is an open transaction: what [InTx] gives to its function. It belongs to
@@ -16,13 +17,25 @@ type Tx struct {
 // Query runs a statement inside the transaction, seeing its own writes. Close
 // the rows before the next statement.
 func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
-	return tx.session.Query(ctx, sql, args)
+	if watched(tx) == nil {
+		return tx.session.Query(ctx, sql, args)
+	}
+	began := time.Now()
+	rows, err := tx.session.Query(ctx, sql, args)
+	tx.db.tell(ctx, Query, sql, began, err)
+	return rows, err
 }
 
 // Exec runs a statement inside the transaction. When it fails, return the
 // error: whether a transaction can go on after one depends on the database.
 func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error) {
-	return tx.session.Exec(ctx, sql, args)
+	if watched(tx) == nil {
+		return tx.session.Exec(ctx, sql, args)
+	}
+	began := time.Now()
+	result, err := tx.session.Exec(ctx, sql, args)
+	tx.db.tell(ctx, Statement, sql, began, err)
+	return result, err
 }
 
 // AfterCommit has fn called once the transaction is committed, on the
@@ -43,6 +56,16 @@ func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 // transaction. When InTx returns an error the transaction is not committed;
 // when it returns nil the transaction is durable, even if ctx has ended.
 func InTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error)) (T, error) {
+	if watched(d) == nil {
+		return inTx(ctx, d, fn)
+	}
+	began := time.Now()
+	out, err := inTx(ctx, d, fn)
+	d.tell(ctx, Transaction, "", began, err)
+	return out, err
+}
+
+func inTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error)) (T, error) {
 	var (
 		out  T
 		kept error
