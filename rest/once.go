@@ -13,9 +13,19 @@ import (
 
 // precondition returns the context of the call, which carries If-Match where
 // the command cares. A header that is there and names no tag carries on too:
-// it matches nothing, whereas its sender meant the call to depend on it.
+// it matches nothing, whereas its sender meant the call to depend on it. For
+// the same reason a command refuses a condition that it does not know.
 func (h *handler) precondition(ctx context.Context, r *http.Request) (context.Context, error) {
+	if h.spec.Kind != op.IsCommand {
+		return ctx, nil
+	}
+	if len(r.Header["If-None-Match"]) > 0 {
+		return nil, unconditional("If-None-Match")
+	}
 	if h.spec.Match == op.NoMatch {
+		if len(r.Header["If-Match"]) > 0 {
+			return nil, unconditional("If-Match")
+		}
 		return ctx, nil
 	}
 	if lines := r.Header["If-Match"]; len(lines) > 0 {
@@ -25,6 +35,10 @@ func (h *handler) precondition(ctx context.Context, r *http.Request) (context.Co
 		return nil, fault.ErrPrecondition.Because("Send If-Match with the ETag that you read, so that nobody's change is overwritten.")
 	}
 	return ctx, nil
+}
+
+func unconditional(header string) error {
+	return fault.ErrMalformed.Because("This operation cannot be made to depend on %s; leave the header out.", header)
 }
 
 // listed returns the lines of a list header as the one list that they are

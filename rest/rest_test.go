@@ -307,7 +307,8 @@ func TestIfMatch(t *testing.T) {
 	}
 	h := api(t, nil,
 		op.Command("notes.edit", "PUT /notes/{id}", edit, op.Allow(write), op.IfMatch()),
-		op.Command("notes.swap", "POST /notes/{id}/swap", edit, op.Allow(write), op.RequireIfMatch()))
+		op.Command("notes.swap", "POST /notes/{id}/swap", edit, op.Allow(write), op.RequireIfMatch()),
+		op.Command("notes.drop", "DELETE /notes/{id}", edit, op.Allow(write)))
 	for _, c := range []struct {
 		method, target, header string
 		want                   int
@@ -318,9 +319,17 @@ func TestIfMatch(t *testing.T) {
 		{"PUT", "/notes/1", `W/"3"`, 412}, // a weak tag never matches (RFC 9110, section 13.1.1)
 		{"POST", "/notes/1/swap", "", 428},
 		{"POST", "/notes/1/swap", `"3"`, 200},
+		{"DELETE", "/notes/1", "", 200},
+		{"DELETE", "/notes/1", `"3"`, 400}, // whoever sends it means the call to depend on it
+		{"DELETE", "/notes/1", "*", 400},
 	} {
 		if a := send(t, h, c.method, c.target, "", "If-Match", c.header); a.Code != c.want {
 			t.Errorf("%s %s If-Match: %s answers %d, want %d", c.method, c.target, c.header, a.Code, c.want)
+		}
+	}
+	for target, method := range map[string]string{"/notes/1": "DELETE", "/notes/1/swap": "POST"} {
+		if a := send(t, h, method, target, "", "If-None-Match", "*", "If-Match", `"3"`); a.Code != 400 || a.problem.Code != "malformed" {
+			t.Errorf("%s %s If-None-Match: * answers %d %s", method, target, a.Code, a.Body)
 		}
 	}
 }
