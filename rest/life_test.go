@@ -2,6 +2,8 @@ package rest_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -192,5 +194,28 @@ func TestOnlyTheFunctionIsHeldToTheContract(t *testing.T) {
 	}
 	if a := send(t, h, "POST", "/odd", ""); a.Code != 402 || !strings.Contains(log.String(), "does not declare") || !strings.Contains(log.String(), "rest/life_test.go:") {
 		t.Errorf("got %d, logged %s", a.Code, &log)
+	}
+}
+
+// TestTheCauseOfAKeptRefusalIsLogged: what is stored under a key is sent as any
+// answer is, but whoever runs the service reads why.
+func TestTheCauseOfAKeptRefusalIsLogged(t *testing.T) {
+	t.Parallel()
+	const refused fault.Conflict = "refused"
+	var log strings.Builder
+	var asked bool
+	o := op.Command("notes.add", "POST /", func(context.Context, struct{}) (note, error) {
+		return note{}, refused.Wrap(errors.New("the cause"))
+	}, op.Authenticated(), op.Idempotent(time.Hour), op.Fails(refused))
+	h, err := rest.New(o, rest.Config{
+		Idempotency: keys{asked: &asked}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Authenticate: func(*http.Request) (access.Principal, error) { return access.Principal{ID: "u1"}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := send(t, h, "POST", "/", "", "Idempotency-Key", "k1")
+	if a.Code != 409 || strings.Contains(a.Body.String(), "the cause") || strings.Count(log.String(), "the cause") != 1 {
+		t.Errorf("got %d %s, logged %q", a.Code, a.Body, &log)
 	}
 }

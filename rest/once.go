@@ -60,7 +60,7 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 	if stored := run.Replay(); stored != nil {
 		return h.send(w, *stored)
 	}
-	answer, err := h.finish(ctx, run, call)
+	answer, err := h.finish(ctx, s, run, call)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 
 // finish runs the function and ends the run with what became of it. A panic
 // ends it too, so that a retry need not wait for the lease.
-func (h *handler) finish(ctx context.Context, run Run, call op.Call) (*Answer, error) {
+func (h *handler) finish(ctx context.Context, s *scope.Scope, run Run, call op.Call) (*Answer, error) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -84,7 +84,12 @@ func (h *handler) finish(ctx context.Context, run Run, call op.Call) (*Answer, e
 	} else {
 		h.holdContract(err)
 	}
-	return run.End(ctx, out, err)
+	answer, unsettled := run.End(ctx, out, err)
+	if err != nil && unsettled == nil && !answer.Replayed {
+		// A refusal that was kept is sent as an answer, without its cause.
+		h.logFailure(s, fault.ProblemOf(err, ""), err)
+	}
+	return answer, unsettled
 }
 
 var errPanicked = errors.New("the function panicked")
