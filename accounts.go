@@ -68,7 +68,7 @@ func (a *App) openAccounts(throwaway bool) error {
 	if a.crossOrigin, err = crossOrigin(a.cfg); err != nil {
 		return err
 	}
-	passwords, err := auth.NewPasswords(auth.PasswordConfig{})
+	passwords, err := auth.NewPasswords(auth.PasswordConfig{Processors: a.Work})
 	if err != nil {
 		return err
 	}

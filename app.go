@@ -26,6 +26,7 @@ import (
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/work"
 )
 
 // App is an application: what was opened for it and what is mounted on it.
@@ -40,6 +41,9 @@ type App struct {
 	Policy *access.Policy
 	// Log writes the app's log.
 	Log *slog.Logger
+	// Work is where what computes for a while takes its turn: operations with
+	// [op.CPU], the hashing of passwords, and what the app runs by [work.Do].
+	Work *work.Pool
 
 	cfg            Config
 	lines          *logs.Buffer // what Log writes to, as it was opened
@@ -105,6 +109,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 func newApp(cfg Config, log *slog.Logger) *App {
 	return &App{
 		Log: log, cfg: cfg,
+		Work:    work.New(work.Config{}),
 		Policy:  &access.Policy{},
 		docs:    op.Docs{},
 		health:  &health.Checks{Log: log},

@@ -28,7 +28,7 @@ func (a *App) Handler() (http.Handler, error) {
 	mux := &serve.Mux{}
 	cfg := rest.Config{
 		Policy: a.Policy, Authenticate: a.authenticate, Challenge: auth.Challenge,
-		Gate: a.gateOf, Limits: a.limits, Places: placesOf,
+		Gate: a.gateOf, Limits: a.limits, Places: a.placesOf,
 		Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
 	}
 	for _, o := range a.operations {

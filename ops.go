@@ -78,6 +78,7 @@ func promisesOf(s *op.Spec) string {
 	add(s.Match == op.HonourMatch, "if-match")
 	add(s.Match == op.DemandMatch, "if-match!")
 	add(s.Concurrency > 0, "concurrency(%d)", s.Concurrency)
+	add(s.CPU, "cpu")
 	for _, q := range s.Quotas {
 		add(true, "limit(%s per %s)", limit.Per(q.N, q.Per).Burst(q.Burst), q.By)
 	}

@@ -60,10 +60,35 @@ func (a *App) gateOf(s *op.Spec) rest.Room {
 	return ranked{a.gate, map[op.Rank]limit.Priority{op.Low: limit.Low, op.Normal: limit.Normal, op.High: limit.High}[s.Priority]}
 }
 
-// placesOf returns the places of an operation, for [rest.Config].
-func placesOf(s *op.Spec) rest.Room {
-	if s.Concurrency == 0 {
-		return nil
+// placesOf returns the places of an operation, for [rest.Config]: those of its
+// own, and then the processors that all that compute have in common.
+func (a *App) placesOf(s *op.Spec) rest.Room {
+	switch {
+	case s.Concurrency > 0 && s.CPU:
+		return both{limit.NewBulkhead(s.Concurrency), a.Work}
+	case s.Concurrency > 0:
+		return limit.NewBulkhead(s.Concurrency)
+	case s.CPU:
+		return a.Work
 	}
-	return limit.NewBulkhead(s.Concurrency)
+	return nil
+}
+
+// both are two rooms, one behind the other.
+type both struct{ outer, inner rest.Room }
+
+func (b both) Enter(ctx context.Context) error {
+	if err := b.outer.Enter(ctx); err != nil {
+		return err
+	}
+	if err := b.inner.Enter(ctx); err != nil {
+		b.outer.Leave()
+		return err
+	}
+	return nil
+}
+
+func (b both) Leave() {
+	b.inner.Leave()
+	b.outer.Leave()
 }

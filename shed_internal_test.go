@@ -29,7 +29,7 @@ func TestEachRankHasItsGate(t *testing.T) {
 	}
 	off := openShedding(t, "off")
 	s := op.Query("a", "GET /a", fn, op.Public()).Spec()
-	if off.gateOf(s) != nil || placesOf(s) != nil {
+	if off.gateOf(s) != nil || off.placesOf(s) != nil {
 		t.Error("there is a gate where there should be none")
 	}
 }

@@ -37,6 +37,17 @@ type PasswordConfig struct {
 	// 8 for each concurrent one, which is under half a second; negative means
 	// that none waits.
 	Queue int
+	// Processors, if set, is asked for a turn before each hash, so that hashing
+	// and whatever else computes leave room to everybody else together. An
+	// error of its Enter, other than the context's, is answered as ErrBusy.
+	Processors Room
+}
+
+// A Room lets a bounded number in.
+type Room interface {
+	// Enter returns nil, and then Leave is called once, or why not.
+	Enter(ctx context.Context) error
+	Leave()
 }
 
 // Passwords hashes passwords with argon2id and checks them against hashes, a
@@ -48,6 +59,7 @@ type Passwords struct {
 	most    int64 // running and waiting
 	present atomic.Int64
 	hashes  atomic.Uint64
+	room    Room // nil for none
 }
 
 // NewPasswords returns a Passwords, or says which setting is out of range.
@@ -90,6 +102,7 @@ func newPasswords(p params, c PasswordConfig) *Passwords {
 		nobody: phc{p, salt, digest}.String(),
 		slots:  make(chan struct{}, c.Concurrent),
 		most:   int64(c.Concurrent) + int64(c.Queue),
+		room:   c.Processors,
 	}
 }
 
@@ -164,8 +177,7 @@ func (p *Passwords) Hashes() uint64 { return p.hashes.Load() }
 func (p *Passwords) run(ctx context.Context, compute func()) error {
 	if p.present.Add(1) > p.most {
 		p.present.Add(-1)
-		// They must not all come back in the same second.
-		return ErrBusy.Because("Too many sign-ins at once. Try again in a few seconds.").After(spread())
+		return busy()
 	}
 	defer p.present.Add(-1)
 	if err := ctx.Err(); err != nil {
@@ -177,9 +189,24 @@ func (p *Passwords) run(ctx context.Context, compute func()) error {
 		return fmt.Errorf("wait to hash a password: %w", ctx.Err())
 	}
 	defer func() { <-p.slots }()
+	if p.room != nil {
+		switch err := p.room.Enter(ctx); {
+		case err == nil:
+			defer p.room.Leave()
+		case ctx.Err() != nil:
+			return fmt.Errorf("wait to hash a password: %w", err)
+		default:
+			return busy().Wrap(err)
+		}
+	}
 	p.hashes.Add(1)
 	compute()
 	return nil
+}
+
+// busy turns away who would wait too long, not all to the same second.
+func busy() *fault.Error {
+	return ErrBusy.Because("Too many sign-ins at once. Try again in a few seconds.").After(spread())
 }
 
 // spread is when to come back, between one and three seconds: a crowd that was

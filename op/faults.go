@@ -34,7 +34,7 @@ func (s *Spec) Faults() []fault.Coded {
 	add(s.Idempotent > 0 && !s.KeyOptional, fault.ErrKeyMissing)
 	add(s.Idempotent > 0, fault.ErrKeyMalformed, fault.ErrKeyReused, fault.ErrKeyInFlight)
 	add(s.Priority != Always, fault.ErrOverloaded)
-	add(s.Concurrency > 0, fault.ErrBusy)
+	add(s.Concurrency > 0 || s.CPU, fault.ErrBusy)
 	add(true, fault.ErrLimited) // an app limits all operations, if not told otherwise
 	add(true, fault.ErrInternal, fault.ErrUnavailable, fault.ErrTimeout)
 	return all

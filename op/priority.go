@@ -47,6 +47,13 @@ func Concurrency(n int) Option {
 	})
 }
 
+// CPU says that the operation computes for some milliseconds or more: a report,
+// an image, a hash. Its function runs when a processor is free for such work,
+// of which at most half are, so that everybody else's requests do not wait
+// behind it. Callers wait in the order of arrival; who could not be served in
+// time gets 503 "operation_busy" at once.
+func CPU() Option { return anyOption(func(s *Spec) { s.CPU = true }) }
+
 // rank gives an operation that declared no Priority the one of its kind.
 func (s *Spec) rank() {
 	switch {

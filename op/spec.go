@@ -110,6 +110,9 @@ type Spec struct {
 	Priority Rank
 	// Concurrency is how many calls may run at once; zero means any number.
 	Concurrency int
+	// CPU says that the operation computes, and takes its turn with others
+	// that do.
+	CPU bool
 	// MaxBody is the greatest size of a request body in bytes; zero means
 	// the default of whoever serves it.
 	MaxBody int64
