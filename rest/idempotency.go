@@ -87,7 +87,6 @@ func (h *handler) encodeResult(s *scope.Scope, result any, err error) (Answer, b
 		if !ok || coded.Status() >= http.StatusInternalServerError {
 			return Answer{}, false
 		}
-		s.Code = coded.Code()
 		body, err := fault.ProblemOf(err, traceID(s)).MarshalJSON()
 		return Answer{Status: coded.Status(), ContentType: fault.MediaType, Body: body}, err == nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rest"
 )
@@ -217,5 +218,33 @@ func TestTheCauseOfAKeptRefusalIsLogged(t *testing.T) {
 	a := send(t, h, "POST", "/", "", "Idempotency-Key", "k1")
 	if a.Code != 409 || strings.Contains(a.Body.String(), "the cause") || strings.Count(log.String(), "the cause") != 1 {
 		t.Errorf("got %d %s, logged %q", a.Code, a.Body, &log)
+	}
+}
+
+// TestAStoredRefusalIsObserved: the access line of a refusal names its code,
+// when the refusal is made and when it is sent again.
+func TestAStoredRefusalIsObserved(t *testing.T) {
+	t.Parallel()
+	const refused fault.Conflict = "refused"
+	for what, replay := range map[string]*rest.Answer{
+		"made": nil,
+		"sent again": {Status: 409, ContentType: fault.MediaType, Replayed: true,
+			Body: []byte(`{"type":"/problems/refused","title":"Refused","status":409,"code":"refused"}`)},
+	} {
+		var asked bool
+		o := op.Command("notes.add", "POST /", func(context.Context, struct{}) (note, error) { return note{}, refused },
+			op.Authenticated(), op.Idempotent(time.Hour), op.Fails(refused))
+		h, err := rest.New(o, rest.Config{
+			Idempotency:  keys{asked: &asked, replay: replay},
+			Authenticate: func(*http.Request) (access.Principal, error) { return access.Principal{ID: "u1"}, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := scope.New(t.Context())
+		observed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(scoped{w, s}, r) })
+		if a := send(t, observed, "POST", "/", "", "Idempotency-Key", "k1"); a.Code != 409 || s.Code != "refused" {
+			t.Errorf("%s: got %d %s, observed as %q", what, a.Code, a.Body, s.Code)
+		}
 	}
 }

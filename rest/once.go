@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -57,14 +58,24 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 	if err != nil {
 		return err
 	}
-	if stored := run.Replay(); stored != nil {
-		return h.send(w, *stored)
+	answer := run.Replay()
+	if answer == nil {
+		if answer, err = h.finish(ctx, s, run, call); err != nil {
+			return err
+		}
 	}
-	answer, err := h.finish(ctx, s, run, call)
-	if err != nil {
-		return err
-	}
+	s.Code = codeIn(*answer)
 	return h.send(w, *answer)
+}
+
+// codeIn returns the fault's code in a stored refusal, or "".
+func codeIn(a Answer) string {
+	if a.ContentType != fault.MediaType {
+		return ""
+	}
+	var p struct{ Code string }
+	_ = json.Unmarshal(a.Body, &p) // it was written here
+	return p.Code
 }
 
 // finish runs the function and ends the run with what became of it. A panic
