@@ -9,7 +9,7 @@ import (
 
 // Tagged is implemented by answers that know their version. The tag is the
 // opaque part of a strong ETag (RFC 9110, section 8.8.3): it changes whenever
-// the answer does, and holds neither quotes nor control characters.
+// the answer does, and holds neither quotes, spaces nor control characters.
 type Tagged interface{ ETag() string }
 
 type matchKey struct{}
