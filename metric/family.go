@@ -56,6 +56,16 @@ func (f *Family[M]) With(values ...string) M {
 	return f.add(string(key), slices.Clone(values))
 }
 
+// Declare is [Family.With] for values that are part of the program, such as the
+// names of its operations: they do not count against [MaxChildren].
+func (f *Family[M]) Declare(values ...string) M {
+	child, err := f.make(values)
+	if err != nil { // a wrong number of values
+		return f.With(values...)
+	}
+	return child
+}
+
 // add makes a child, or answers with other.
 func (f *Family[M]) add(key string, values []string) M {
 	f.mu.Lock()

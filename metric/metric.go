@@ -13,12 +13,14 @@
 // combinations: later ones are counted together under [Other], and
 // ashlar_metric_refused_total says for which family.
 //
-// A registry already has the Go runtime (go_*), the process (process_*) and the
-// build (ashlar_build_info). Everything here is safe for concurrent use.
+// A registry already has the Go runtime (go_*, how long goroutines wait for a
+// processor among it), the process (process_*) and the build
+// (ashlar_build_info). Everything here is safe for concurrent use.
 package metric
 
 import (
 	"net/http"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 
@@ -43,7 +45,10 @@ func New() *Registry {
 		}, []string{"family"}),
 	}
 	r.prom.MustRegister( // names that cannot clash in a fresh registry
-		collectors.NewGoCollector(),
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{
+			Matcher: regexp.MustCompile(`^/sync/mutex/wait/total:seconds$|^/cpu/classes/(gc/total|idle|total|user):cpu-seconds$`),
+		})),
+		newPauses(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(),
 		r.refused,
@@ -51,9 +56,10 @@ func New() *Registry {
 	return r
 }
 
-// Handler answers with every metric, in the text format or OpenMetrics as the
-// request asks. It belongs on the admin listener: the numbers tell a stranger
-// more than he should know.
+// Handler answers with every metric, in the text format, as OpenMetrics or, for
+// native histograms, in the protobuf form, as the request asks. Exemplars show
+// in the latter two. It belongs on the admin listener: the numbers tell a
+// stranger more than he should know.
 func (r *Registry) Handler() http.Handler {
 	return promhttp.HandlerFor(r.prom, promhttp.HandlerOpts{
 		EnableOpenMetrics:   true,

@@ -90,6 +90,122 @@ func TestEveryProcessHas(t *testing.T) {
 	}
 }
 
+// TestTheRuntimeTellsOfWaits: a goroutine's wait for a processor and the
+// collector's pauses are there, in buckets fine enough for a percentile.
+func TestTheRuntimeTellsOfWaits(t *testing.T) {
+	t.Parallel()
+	runtime.GC()
+	text := scrape(t, metric.New(), "text/plain")
+	for _, name := range []string{"go_sched_latencies_seconds", "go_sched_pauses_total_gc_seconds"} {
+		if n := strings.Count(text, "\n"+name+"_bucket{"); n < 15 {
+			t.Errorf("%s has %d buckets", name, n)
+		}
+		if strings.Contains(text, "\n"+name+"_count 0\n") {
+			t.Errorf("%s counts nothing", name)
+		}
+	}
+}
+
+func TestFuncsAreReadWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	r := metric.New()
+	value := 1.
+	for _, state := range []string{"idle", "used"} {
+		label := metric.Label{Name: "state", Value: state}
+		if err := r.GaugeFunc("connections", "Connections.", func() float64 { return value }, label); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.CounterFunc("waits_total", "Waits.", func() float64 { return 2 * value }, label); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.CounterFunc("waits_total", "Waits.", func() float64 { return 0 }, label); err == nil {
+			t.Error("the same labels can be declared twice")
+		}
+	}
+	has(t, scrape(t, r, "text/plain"), `connections{state="idle"} 1`, `connections{state="used"} 1`, `waits_total{state="idle"} 2`)
+	value = 5
+	has(t, scrape(t, r, "text/plain"), `connections{state="idle"} 5`, `waits_total{state="used"} 10`)
+	if err := r.CounterFunc("waits", "Waits.", func() float64 { return 0 }); err == nil {
+		t.Error("a counter need not end in _total")
+	}
+}
+
+func TestDeclaredValuesDoNotCountAgainstTheBound(t *testing.T) {
+	t.Parallel()
+	r := metric.New()
+	c := must[*metric.Family[metric.Counter]](t)(r.Counter("calls_total", "Calls.", "op"))
+	for i := range metric.MaxChildren + 10 {
+		c.Declare(fmt.Sprint("op-", i)).Inc()
+	}
+	c.Declare("op-1").Inc()
+	c.With("op-1").Inc()
+	c.Declare("two", "values").Inc()
+	text := scrape(t, r, "text/plain")
+	has(t, text, `calls_total{op="op-1"} 3`, `calls_total{op="op-1009"} 1`, `calls_total{op="other"} 1`)
+	if n := strings.Count(text, "\ncalls_total{"); n != metric.MaxChildren+11 {
+		t.Errorf("%d children, want %d and other", n, metric.MaxChildren+10)
+	}
+}
+
+const openMetrics = "application/openmetrics-text; version=1.0.0"
+
+// TestExemplars: the way from a slow bucket to a trace, and nothing that a
+// caller sends can break it.
+func TestExemplars(t *testing.T) {
+	t.Parallel()
+	r := metric.New()
+	h := must[*metric.Family[metric.Histogram]](t)(r.Histogram("took_seconds", "Time.", []float64{1, 10}, "op")).With("get")
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	h.ObserveTraced(2, id)
+	for _, bad := range []string{"", strings.Repeat("a", 500), "bad\xff", "line\n"} {
+		h.ObserveTraced(0.5, bad)
+	}
+	text := scrape(t, r, openMetrics)
+	if !strings.Contains(text, `took_seconds_bucket{op="get",le="10.0"} 5 # {trace_id="`+id+`"} 2.0`) {
+		t.Errorf("no exemplar:\n%s", text)
+	}
+	if n := strings.Count(text, "trace_id"); n != 1 {
+		t.Errorf("%d exemplars", n)
+	}
+	if strings.Contains(scrape(t, r, "text/plain"), id) {
+		t.Error("the text format has exemplars, which it cannot")
+	}
+}
+
+// TestUnits: OpenMetrics names the unit that a name ends in.
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	r := metric.New()
+	must[*metric.Family[metric.Histogram]](t)(r.Histogram("took_seconds", "Time.", []float64{1}))
+	must[*metric.Family[metric.Counter]](t)(r.Counter("read_bytes_total", "Read."))
+	must[*metric.Family[metric.Gauge]](t)(r.Gauge("load_ratio", "Load."))
+	must[*metric.Family[metric.Gauge]](t)(r.Gauge("people", "People."))
+	text := scrape(t, r, openMetrics)
+	has(t, text, "# UNIT took_seconds seconds", "# UNIT read_bytes bytes", "# UNIT load_ratio ratio")
+	if strings.Contains(text, "# UNIT people") {
+		t.Error("people have a unit")
+	}
+}
+
+// TestNativeHistograms are there for who asks for the protobuf form.
+func TestNativeHistograms(t *testing.T) {
+	t.Parallel()
+	size := func(name string) int {
+		r := metric.New()
+		h := must[*metric.Family[metric.Histogram]](t)(r.Histogram(name, "Help.", []float64{1000})).With()
+		before := len(scrape(t, r, protobuf))
+		for i := range 50 {
+			h.Observe(float64(i + 1))
+		}
+		return len(scrape(t, r, protobuf)) - before
+	}
+	if seconds, bytes := size("a_seconds"), size("a_bytes"); seconds < bytes+50 {
+		t.Errorf("fifty values added %d bytes to a histogram of seconds and %d to another: no native buckets", seconds, bytes)
+	}
+}
+
+const protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+
 func TestUnknownValuesAreBounded(t *testing.T) {
 	t.Parallel()
 	r := metric.New()

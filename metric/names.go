@@ -56,6 +56,16 @@ func check(k kind, name, help string, labels []string) error {
 	return nil
 }
 
+// unitOf is the unit that a name ends in, or empty.
+func unitOf(name string) string {
+	name = strings.TrimSuffix(name, "_total")
+	switch unit := name[strings.LastIndexByte(name, '_')+1:]; unit {
+	case "seconds", "bytes", "ratio":
+		return unit
+	}
+	return ""
+}
+
 func checkBuckets(name string, buckets []float64) error {
 	if len(buckets) == 0 {
 		return fmt.Errorf("metric %s: has no buckets", name)
