@@ -78,7 +78,7 @@ func (a *App) openAccounts(throwaway bool) error {
 	a.Accounts = auth.NewAccounts(auth.AccountsConfig{
 		Store: accountTable{a}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
 		SessionIdle: a.cfg.SessionIdle, SessionLife: a.cfg.SessionLife,
-		Throttle: a.limits.throttle, SecondFactor: a.factors, Audit: auditLog{a.DB}, Log: a.Log,
+		Throttle: a.limits.throttle, SecondFactor: a.factors, Audit: a.audit(), Log: a.Log,
 	})
 	return a.openAPIKeys()
 }

@@ -150,7 +150,7 @@ func (t apiKeyTable) InsertAPIKey(ctx context.Context, k auth.APIKey, e auth.Sec
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, recordEvents(ctx, tx, e)
+		return struct{}{}, t.app.audit().record(ctx, tx, e)
 	})
 	return err
 }
@@ -209,7 +209,7 @@ func (t apiKeyTable) EndAPIKey(ctx context.Context, owner, line, id string, at t
 			}
 			ended = append(ended, more...)
 		}
-		if err := recordEvents(ctx, tx, e); err != nil {
+		if err := t.app.audit().record(ctx, tx, e); err != nil {
 			return nil, err
 		}
 		list := make([]auth.Revocation, len(ended))

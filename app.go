@@ -62,6 +62,7 @@ type App struct {
 	identityKey    []byte
 	health         *health.Checks
 	metrics        *metric.Registry
+	meters         *meters
 	modules        []Module
 	operations     []op.Operation
 	raw            []rawHandler
@@ -88,7 +89,11 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		cfg.DatabaseURL = config.NewSecret("sqlite::memory:")
 	}
 	var err error
-	if a.limits, err = openLimits(cfg); err != nil {
+	if a.meters, err = newMeters(a.metrics); err != nil {
+		a.endLog()
+		return nil, err
+	}
+	if a.limits, err = openLimits(cfg, a.meters.limited); err != nil {
 		a.endLog()
 		return nil, err
 	}
@@ -99,9 +104,12 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	if err := a.openAccounts(onlyDeclared(ctx)); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	a.keys = idempotency{keys: idem.New(nil), db: a.DB}
+	a.keys = idempotency{keys: idem.New(nil), db: a.DB, replays: a.meters.replays}
 	a.health.Add("database", a.DB.Ping)
 	a.openGate()
+	if err := a.openMetrics(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	return a, nil
 }
 

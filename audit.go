@@ -9,30 +9,37 @@ import (
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/metric"
 )
 
 // auditLog keeps security events in the app's database.
-type auditLog struct{ db *db.DB }
+type auditLog struct {
+	db     *db.DB
+	events *metric.Family[metric.Counter] // those recorded, by kind and outcome
+}
+
+func (a *App) audit() auditLog { return auditLog{a.DB, a.meters.events} }
 
 // Record implements [auth.Audit].
 func (l auditLog) Record(ctx context.Context, events ...auth.SecurityEvent) error {
 	_, err := db.InTx(ctx, l.db, func(tx *db.Tx) (struct{}, error) {
-		return struct{}{}, recordEvents(ctx, tx, events...)
+		return struct{}{}, l.record(ctx, tx, events...)
 	})
 	return err
 }
 
 const eventColumns = `id, at, kind, outcome, subject, actor, credential, address, agent, detail`
 
-// recordEvents writes events with whatever else the transaction does.
-func recordEvents(ctx context.Context, q db.Querier, events ...auth.SecurityEvent) error {
+// record writes events with whatever else the transaction does.
+func (l auditLog) record(ctx context.Context, tx *db.Tx, events ...auth.SecurityEvent) error {
 	for _, e := range events {
-		_, err := db.Exec(ctx, q,
+		_, err := db.Exec(ctx, tx,
 			`INSERT INTO ashlar_security_events (`+eventColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			e.ID, e.At, string(e.Kind), string(e.Outcome), e.Subject, e.Actor, e.Credential, e.Address, e.Agent, e.Detail)
 		if err != nil {
 			return err
 		}
+		tx.AfterCommit(l.events.With(string(e.Kind), string(e.Outcome)).Inc)
 	}
 	return nil
 }
@@ -44,7 +51,7 @@ func recordEvents(ctx context.Context, q db.Querier, events ...auth.SecurityEven
 //
 // The command "audit" shows them, and they are deleted after ASHLAR_AUDIT_KEEP.
 func (a *App) Record(ctx context.Context, events ...auth.SecurityEvent) error {
-	return auditLog{a.DB}.Record(ctx, events...)
+	return a.audit().Record(ctx, events...)
 }
 
 // The audit log is swept in small transactions, so that a sign-in does not

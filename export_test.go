@@ -10,7 +10,7 @@ import (
 func APIKeyStoreOf(a *App) auth.APIKeyStore { return apiKeyTable{a} }
 
 // FactorStoreOf is where an app keeps its second factors.
-func FactorStoreOf(a *App) auth.FactorStore { return factorTable{a.DB} }
+func FactorStoreOf(a *App) auth.FactorStore { return factorTable{a.DB, a.audit()} }
 
 // NoteAPIKeys is the task that writes when API keys were used.
 func NoteAPIKeys(ctx context.Context, a *App) error { return a.noteAPIKeys(ctx) }

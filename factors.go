@@ -14,7 +14,7 @@ import (
 // for them at sign-in.
 func (a *App) openFactors() (err error) {
 	a.factors, err = auth.NewFactors(auth.FactorsConfig{
-		Store: factorTable{a.DB}, Keys: [][]byte{a.signing.Derive("second factors")}, Issuer: a.cfg.Issuer,
+		Store: factorTable{a.DB, a.audit()}, Keys: [][]byte{a.signing.Derive("second factors")}, Issuer: a.cfg.Issuer,
 		Prove: func(ctx context.Context, password string) (auth.Account, error) {
 			return a.Accounts.Prove(ctx, password)
 		},
@@ -52,7 +52,10 @@ func (a *App) removeFactor(ctx context.Context, in auth.RemoveTOTP) (struct{}, e
 }
 
 // factorTable keeps second factors in the app's database.
-type factorTable struct{ db *db.DB }
+type factorTable struct {
+	db    *db.DB
+	audit auditLog
+}
 
 const factorColumns = `account, sealed, created_at, confirmed_at, last_step, tries, tried_at`
 
@@ -92,7 +95,7 @@ func (t factorTable) ConfirmFactor(ctx context.Context, account string, sealed [
 				return false, err
 			}
 		}
-		return true, recordEvents(ctx, tx, e)
+		return true, t.audit.record(ctx, tx, e)
 	})
 }
 
@@ -119,7 +122,7 @@ func (t factorTable) UseRecoveryCode(ctx context.Context, account string, hash [
 		if _, err := db.Exec(ctx, tx, `UPDATE ashlar_second_factors SET tries = 0 WHERE account = $1`, account); err != nil {
 			return false, err
 		}
-		return true, recordEvents(ctx, tx, e)
+		return true, t.audit.record(ctx, tx, e)
 	})
 }
 
@@ -133,7 +136,7 @@ func (t factorTable) RemoveFactor(ctx context.Context, account string, e auth.Se
 		if _, err := db.Exec(ctx, tx, `DELETE FROM ashlar_recovery_codes WHERE account = $1`, account); err != nil {
 			return false, err
 		}
-		return true, recordEvents(ctx, tx, e)
+		return true, t.audit.record(ctx, tx, e)
 	})
 }
 

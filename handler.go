@@ -45,13 +45,16 @@ func (a *App) Handler() (http.Handler, error) {
 		if s.SetsCookies && s.Kind == op.IsCommand {
 			h = a.sameOrigin(s.Name, h)
 		}
-		if err := mux.Handle(s.Pattern(), h); err != nil {
+		if s.Idempotent > 0 {
+			a.meters.replays.Declare(s.Name)
+		}
+		if err := mux.Handle(s.Pattern(), a.meters.meter(s.Name, h, s.Method)); err != nil {
 			errs = append(errs, o.Mistakef("%w", err))
 		}
 	}
 	errs = append(errs, a.mountBuiltin(mux))
 	for _, raw := range a.raw {
-		if err := mux.Handle(raw.pattern, serve.WithScope(raw.handler)); err != nil {
+		if err := mux.Handle(raw.pattern, a.meters.meter(raw.pattern, serve.WithScope(raw.handler))); err != nil {
 			errs = append(errs, fmt.Errorf("handler %s: %w", raw.pattern, err))
 		}
 	}
@@ -88,17 +91,18 @@ func (a *App) mountBuiltin(mux *serve.Mux) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{mux.Handle("GET "+fault.TypePrefix+"{slug}", openapi.Problems(a.operations))}
+	handle := func(pattern string, h http.Handler) error { return mux.Handle(pattern, a.meters.meter(pattern, h)) }
+	errs := []error{handle("GET "+fault.TypePrefix+"{slug}", openapi.Problems(a.operations))}
 	if !a.cfg.Production() || a.cfg.PublicDocs {
 		yaml, err := openapi.YAML(doc)
 		if err != nil {
 			return err
 		}
 		errs = append(errs,
-			mux.Handle("GET /openapi.json", openapi.Serve(doc, "application/json")),
-			mux.Handle("GET /openapi.yaml", openapi.Serve(yaml, "application/yaml")),
-			mux.Handle("GET /docs", openapi.Docs()),
-			mux.Handle("GET /docs/{asset}", openapi.Docs()),
+			handle("GET /openapi.json", openapi.Serve(doc, "application/json")),
+			handle("GET /openapi.yaml", openapi.Serve(yaml, "application/yaml")),
+			handle("GET /docs", openapi.Docs()),
+			handle("GET /docs/{asset}", openapi.Docs()),
 		)
 	}
 	return errors.Join(errs...)

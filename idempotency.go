@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/idem"
+	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/rest"
 )
 
@@ -15,8 +16,9 @@ import (
 // before and after a command, db asks in each transaction between, and idem
 // keeps the keys.
 type idempotency struct {
-	keys *idem.Store
-	db   *db.DB
+	keys    *idem.Store
+	db      *db.DB
+	replays *metric.Family[metric.Counter]
 }
 
 // Begin returns the run of one request.
@@ -32,9 +34,9 @@ func (i idempotency) Begin(ctx context.Context, a rest.Attempt) (rest.Run, error
 	if err != nil {
 		return nil, err
 	}
-	r := &run{claim: claim, db: i.db, encode: a.Encode, operation: a.Operation}
+	r := &run{claim: claim, db: i.db, replays: i.replays, encode: a.Encode, operation: a.Operation}
 	if stored != nil {
-		r.replay = answerOf(stored, true)
+		r.replay = r.answerOf(stored, true)
 		return r, nil
 	}
 	r.ctx = db.WithHook(idem.WithClaim(ctx, claim), r)
@@ -72,6 +74,7 @@ func (i idempotency) sweep(ctx context.Context) error {
 type run struct {
 	claim     *idem.Claim
 	db        *db.DB
+	replays   *metric.Family[metric.Counter]
 	encode    func(any, error) (rest.Answer, bool)
 	operation string
 	ctx       context.Context
@@ -108,7 +111,7 @@ func (r *run) End(ctx context.Context, out any, failed error) (*rest.Answer, err
 	switch {
 	case stored != nil:
 		// Either a twin was faster, or this run stored a refusal.
-		return answerOf(stored, !r.claim.Stored()), nil
+		return r.answerOf(stored, !r.claim.Stored()), nil
 	case err != nil:
 		return nil, err
 	case r.claim.Stored():
@@ -126,8 +129,14 @@ func (r *run) End(ctx context.Context, out any, failed error) (*rest.Answer, err
 	return &answer, nil
 }
 
-func answerOf(r *idem.Response, replayed bool) *rest.Answer {
-	return &rest.Answer{Status: r.Status, ContentType: r.ContentType, Location: r.Location, ETag: r.ETag, Body: r.Body, Replayed: replayed}
+func (r *run) answerOf(stored *idem.Response, replayed bool) *rest.Answer {
+	if replayed {
+		r.replays.With(r.operation).Inc()
+	}
+	return &rest.Answer{
+		Status: stored.Status, ContentType: stored.ContentType, Location: stored.Location, ETag: stored.ETag,
+		Body: stored.Body, Replayed: replayed,
+	}
 }
 
 func responseOf(a rest.Answer) idem.Response {

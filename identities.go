@@ -20,8 +20,8 @@ import (
 // makes the account.
 func (a *App) Identities(admit auth.Admit) *auth.Identities {
 	service, err := auth.NewIdentities(auth.IdentitiesConfig{
-		Accounts: accountTable{a}, Identities: identityTable{a.DB}, Sessions: a.Accounts, Admit: admit, Role: a.Policy.Knows,
-		Cookies: a.cfg.SignInCookie == switchOn, Audit: auditLog{a.DB}, Key: a.identityKey, Who: a.authenticate,
+		Accounts: accountTable{a}, Identities: identityTable{a.DB, a.audit()}, Sessions: a.Accounts, Admit: admit, Role: a.Policy.Knows,
+		Cookies: a.cfg.SignInCookie == switchOn, Audit: a.audit(), Key: a.identityKey, Who: a.authenticate,
 	})
 	a.note(err)
 	s := identities{service}
@@ -61,7 +61,10 @@ func (s identities) unlink(ctx context.Context, in identityByID) (struct{}, erro
 }
 
 // identityTable keeps identities and tickets in the app's database.
-type identityTable struct{ db *db.DB }
+type identityTable struct {
+	db    *db.DB
+	audit auditLog
+}
 
 const identityColumns = `id, account, provider, issuer, subject, email, linked_at`
 
@@ -123,7 +126,7 @@ func (t identityTable) change(ctx context.Context, events []auth.SecurityEvent, 
 		if err := fn(tx); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, recordEvents(ctx, tx, events...)
+		return struct{}{}, t.audit.record(ctx, tx, events...)
 	})
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/limit"
+	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rest"
 )
@@ -19,11 +20,12 @@ import (
 // themselves declare. It implements [rest.Limits].
 type limits struct {
 	store     limit.Store
-	principal *limit.Limiter // signed-in callers, by their id
-	address   *limit.Limiter // all others, by their network
-	refused   *limit.Limiter // credentials that were no good, by network
+	principal limiter // signed-in callers, by their id
+	address   limiter // all others, by their network
+	refused   limiter // credentials that were no good, by network
 	signIn    limit.Rate
 	throttle  *throttle
+	refusals  *metric.Family[metric.Counter]
 
 	start time.Time
 	// suspects is when, in time since start, nobody will have a refused
@@ -44,12 +46,36 @@ var (
 // whoever shares an address with others must not lock them out by it.
 var refusedRate = limit.Per(1000, time.Second).Burst(5000)
 
-func openLimits(cfg Config) (*limits, error) {
-	l := &limits{store: limit.NewMemory(limit.MemoryConfig{}), signIn: orElse(cfg.PerSignIn, limitSignIn), start: time.Now()}
-	limiter := func(variable, name string, rate limit.Rate) (*limit.Limiter, error) {
-		made, err := limit.New(l.store, name, rate)
+// limiter is a limiter whose refusals are counted.
+type limiter struct {
+	*limit.Limiter
+
+	refusals metric.Counter
+}
+
+func newLimiter(store limit.Store, refusals *metric.Family[metric.Counter], name string, rate limit.Rate) (limiter, error) {
+	made, err := limit.New(store, name, rate)
+	if err != nil {
+		return limiter{}, err
+	}
+	return limiter{made, refusals.Declare(name)}, nil
+}
+
+// Refusal is the answer to a call that is refused.
+func (l limiter) Refusal(result limit.Result) error {
+	l.refusals.Inc()
+	return l.Limiter.Refusal(result)
+}
+
+func openLimits(cfg Config, refusals *metric.Family[metric.Counter]) (*limits, error) {
+	l := &limits{
+		store: limit.NewMemory(limit.MemoryConfig{}), signIn: orElse(cfg.PerSignIn, limitSignIn), start: time.Now(),
+		refusals: refusals,
+	}
+	held := func(variable, name string, rate limit.Rate) (limiter, error) {
+		made, err := newLimiter(l.store, refusals, name, rate)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", variable, err)
+			return made, fmt.Errorf("%s: %w", variable, err)
 		}
 		return made, nil
 	}
@@ -57,21 +83,21 @@ func openLimits(cfg Config) (*limits, error) {
 		return nil, fmt.Errorf("ASHLAR_LIMIT_SIGN_IN: %w", err)
 	}
 	var err error
-	if l.principal, err = limiter("ASHLAR_LIMIT_PRINCIPAL", "principal", orElse(cfg.PerPrincipal, limitPrincipal)); err != nil {
+	if l.principal, err = held("ASHLAR_LIMIT_PRINCIPAL", "principal", orElse(cfg.PerPrincipal, limitPrincipal)); err != nil {
 		return nil, err
 	}
 	byAddress := orElse(cfg.PerAddress, limitAddress)
-	if l.address, err = limiter("ASHLAR_LIMIT_ADDRESS", "address", byAddress); err != nil {
+	if l.address, err = held("ASHLAR_LIMIT_ADDRESS", "address", byAddress); err != nil {
 		return nil, err
 	}
 	refused := refusedRate
 	if byAddress.IsUnlimited() {
 		refused = byAddress
 	}
-	if l.refused, err = limiter("ASHLAR_LIMIT_ADDRESS", "credential", refused); err != nil {
+	if l.refused, err = held("ASHLAR_LIMIT_ADDRESS", "credential", refused); err != nil {
 		return nil, err
 	}
-	l.throttle, err = newThrottle(l.store)
+	l.throttle, err = newThrottle(l.store, refusals)
 	return l, err
 }
 
@@ -181,7 +207,7 @@ func (l *limits) count(ctx context.Context, refused error) error {
 func (l *limits) Quota(s *op.Spec) (rest.Quota, error) {
 	list := make(quotas, len(s.Quotas))
 	for i, q := range s.Quotas {
-		limiter, err := limit.New(l.store, q.Name, limit.Per(q.N, q.Per).Burst(q.Burst))
+		limiter, err := newLimiter(l.store, l.refusals, q.Name, limit.Per(q.N, q.Per).Burst(q.Burst))
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +220,7 @@ func (l *limits) Quota(s *op.Spec) (rest.Quota, error) {
 type quotas []quota
 
 type quota struct {
-	limiter *limit.Limiter
+	limiter limiter
 	by      op.CountBy
 	key     func(ctx context.Context, in any) string
 }

@@ -147,7 +147,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 		{"ashlar.revocations.follow", a.followRevocations},
 		{"ashlar.revocations.sweep", a.sweepRevocations},
 		{"ashlar.sessions.sweep", a.sweepSessions},
-		{"ashlar.audit.sweep", auditLog{a.DB}.sweep(a.cfg.AuditKeep)},
+		{"ashlar.audit.sweep", a.audit().sweep(a.cfg.AuditKeep)},
 		{"ashlar.api-keys.note", a.noteAPIKeys},
 	}
 	tasks = append(tasks, more...)
@@ -181,9 +181,11 @@ const (
 // that the task works, so the pause starts anew.
 func (a *App) repeat(ctx context.Context, t Task) {
 	pause := firstPause
+	restarts, failures := a.meters.restarts.Declare(t.Name), a.meters.failures.Declare(t.Name)
 	for ctx.Err() == nil {
 		began := time.Now()
 		if err := protect(ctx, t.Run); err != nil && ctx.Err() == nil {
+			failures.Inc()
 			a.Log.ErrorContext(ctx, "task failed", "task", t.Name, "error", err, "retry_in", pause)
 		}
 		if time.Since(began) > longPause {
@@ -192,6 +194,7 @@ func (a *App) repeat(ctx context.Context, t Task) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
+			restarts.Inc()
 		}
 		pause = min(2*pause, longPause)
 	}

@@ -185,7 +185,7 @@ type accountTx struct {
 }
 
 func (t accountTx) Record(ctx context.Context, events ...auth.SecurityEvent) error {
-	return recordEvents(ctx, t.tx, events...)
+	return t.app.audit().record(ctx, t.tx, events...)
 }
 
 func (t accountTx) Revoke(ctx context.Context, list ...auth.Revocation) error {

@@ -7,6 +7,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/limit"
+	"github.com/ashlar-go/ashlar/metric"
 )
 
 // throttle bounds the guessing of passwords (P6.12): ten failures in a row for
@@ -14,14 +15,14 @@ import (
 // a day from one network whatever the account. The owner, who comes from
 // elsewhere, is not kept out by somebody else's guesses. It implements
 // [auth.Throttle].
-type throttle struct{ pair, network *limit.Limiter }
+type throttle struct{ pair, network limiter }
 
-func newThrottle(store limit.Store) (*throttle, error) {
-	pair, err := limit.New(store, "sign_in of an account", limit.Per(10, 15*time.Minute))
+func newThrottle(store limit.Store, refusals *metric.Family[metric.Counter]) (*throttle, error) {
+	pair, err := newLimiter(store, refusals, "sign_in of an account", limit.Per(10, 15*time.Minute))
 	if err != nil {
 		return nil, err
 	}
-	network, err := limit.New(store, "sign_in of a day", limit.Per(100, 24*time.Hour))
+	network, err := newLimiter(store, refusals, "sign_in of a day", limit.Per(100, 24*time.Hour))
 	return &throttle{pair, network}, err
 }
 
@@ -41,12 +42,13 @@ func (t *throttle) Try(ctx context.Context, email, address string) error {
 	return err
 }
 
-func take(ctx context.Context, l *limit.Limiter, who string) error {
+func take(ctx context.Context, l limiter, who string) error {
 	result, err := l.Take(ctx, who)
 	switch {
 	case err != nil:
 		return fault.ErrUnavailable.Wrap(err)
 	case !result.OK:
+		l.refusals.Inc()
 		return auth.ErrThrottled.Because("Too many sign-ins failed. Come back later.").After(result.RetryAfter)
 	}
 	return nil

@@ -9,13 +9,18 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/limit"
+	"github.com/ashlar-go/ashlar/metric"
 )
 
 // throttled is a throttle whose clock is moved by hand.
 func throttled(t *testing.T) (*throttle, func(time.Duration)) {
 	t.Helper()
 	now := time.Unix(1_800_000_000, 0)
-	th, err := newThrottle(limit.NewMemory(limit.MemoryConfig{Now: func() time.Time { return now }}))
+	refusals, err := metric.New().Counter("refused_total", "Refused.", "limit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	th, err := newThrottle(limit.NewMemory(limit.MemoryConfig{Now: func() time.Time { return now }}), refusals)
 	if err != nil {
 		t.Fatal(err)
 	}

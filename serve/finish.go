@@ -88,6 +88,7 @@ func (o *observer) report(x *response, r *http.Request) {
 		Path:      loggedPath(r),
 		Status:    s.Status,
 		Bytes:     s.Bytes,
+		Received:  r.ContentLength,
 		Duration:  end.Sub(x.start),
 		Code:      s.Code,
 		RequestID: s.RequestID,

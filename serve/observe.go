@@ -53,6 +53,7 @@ type Exchange struct {
 	Path      string        // escaped as sent, without the query; at most 1 KiB
 	Status    int           // 499 when the client left before anything was answered
 	Bytes     int64         // body bytes written
+	Received  int64         // length of the request's body as declared, -1 if it was not
 	Duration  time.Duration // from here to the end of the handler
 	Code      string        // of the fault that was answered, or empty
 	RequestID string

@@ -34,6 +34,7 @@ type Scope struct {
 	Code      string // code of the fault that was answered, or empty
 	Status    int    // status sent, or 0 while none is
 	Bytes     int64  // body bytes sent
+	Meter     any    // what counts the request, once it is routed; its maker's own
 
 	parent   context.Context
 	mu       sync.Mutex
