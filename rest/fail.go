@@ -54,9 +54,18 @@ func (h *handler) logFailure(s *scope.Scope, p fault.Problem, err error) {
 			level = slog.LevelWarn
 		}
 		h.log().Log(s, level, "operation failed", "op", h.spec.Name, "code", p.Code, "error", err)
-	case errors.Unwrap(err) != nil:
+	case hasCause(err):
 		h.log().Log(s, slog.LevelWarn, "operation refused", "op", h.spec.Name, "code", p.Code, "error", err)
 	}
+}
+
+// hasCause reports whether the fault in err was given a cause. What stands
+// around the fault only says where it passed: a plain refusal, which the access
+// line tells.
+func hasCause(err error) bool {
+	f, _ := fault.Of(err)
+	e, ok := f.(*fault.Error)
+	return ok && e.Unwrap() != nil
 }
 
 // holdContract reports an error of the operation's own function that its

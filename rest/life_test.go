@@ -3,6 +3,7 @@ package rest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -245,6 +246,30 @@ func TestAStoredRefusalIsObserved(t *testing.T) {
 		observed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(scoped{w, s}, r) })
 		if a := send(t, observed, "POST", "/", "", "Idempotency-Key", "k1"); a.Code != 409 || s.Code != "refused" {
 			t.Errorf("%s: got %d %s, observed as %q", what, a.Code, a.Body, s.Code)
+		}
+	}
+}
+
+// TestARefusalIsLoggedForItsCause: callers can make any number of refusals, and
+// a line for each is worth it only if it says more than the access line.
+func TestARefusalIsLoggedForItsCause(t *testing.T) {
+	t.Parallel()
+	const refused fault.NotFound = "nothing_there"
+	for what, c := range map[string]struct {
+		err   error
+		lines int
+	}{
+		"bare":                 {refused, 0},
+		"with a detail":        {refused.Because("There is no such note."), 0},
+		"passed on":            {fmt.Errorf("read a note: %w", refused), 0},
+		"with a cause":         {refused.Wrap(errors.New("the cause")), 1},
+		"with a cause, passed": {fmt.Errorf("read a note: %w", refused.Wrap(errors.New("the cause"))), 1},
+	} {
+		var log strings.Builder
+		h := api(t, &log, op.Query("notes.read", "GET /", func(context.Context, struct{}) (note, error) { return note{}, c.err },
+			op.Public(), op.Fails(refused)))
+		if a := send(t, h, "GET", "/", ""); a.Code != 404 || strings.Count(log.String(), "\n") != c.lines {
+			t.Errorf("%s: got %d, logged %q, want %d lines", what, a.Code, &log, c.lines)
 		}
 	}
 }
