@@ -2,8 +2,11 @@ package logs_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -52,5 +55,55 @@ func BenchmarkHandle(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// accessLine is what serve writes for each request.
+func accessLine() slog.Record {
+	r := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0)
+	r.AddAttrs(slog.String("op", "payments.authorize"), slog.String("method", "POST"), slog.String("path", "/v1/payments"),
+		slog.Int("status", 201), slog.Int64("bytes", 512), slog.Float64("duration_ms", 1.234),
+		slog.String("trace_id", "0af7651916cd43dd8448eb211c80319c"), slog.String("request_id", "0af7651916cd43dd8448eb211c80319c"),
+		slog.String("principal", "usr_01m823j0trephsyemv5h6nwvvg"), slog.String("client_ip", "203.0.113.7"), slog.String("code", ""))
+	return r
+}
+
+// BenchmarkAccessLine is what an access line adds to a request of some 10 µs
+// on all cores: nothing logged, a file written directly, a file behind a
+// Buffer. As fast as lines can be made, without a request between them, no disk
+// keeps up with them and a Buffer drops; dropped/op shows that here it need not.
+func BenchmarkAccessLine(b *testing.B) {
+	for _, through := range []string{"none", "direct", "buffer"} {
+		b.Run(through, func(b *testing.B) {
+			file, err := os.Create(filepath.Join(b.TempDir(), "log"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer file.Close()
+			lines := logs.NewBuffer(file)
+			h := map[string]slog.Handler{
+				"none": slog.DiscardHandler, "direct": logs.NewHandler(file, logs.Options{}), "buffer": logs.NewHandler(lines, logs.Options{}),
+			}[through]
+			r := accessLine()
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				body := make([]byte, 16<<10)
+				for pb.Next() {
+					sha256.Sum256(body)
+					_ = h.Handle(b.Context(), r) // a dropped line is counted below
+				}
+			})
+			_ = lines.Close()
+			b.ReportMetric(float64(lines.Dropped())/float64(b.N), "dropped/op")
+		})
+	}
+}
+
+// TestBufferCostsNoAllocation holds what a request pays for its access line.
+func TestBufferCostsNoAllocation(t *testing.T) {
+	h := logs.NewHandler(logs.NewBuffer(io.Discard), logs.Options{})
+	r := accessLine()
+	if n := testing.AllocsPerRun(2000, func() { _ = h.Handle(t.Context(), r) }); n != 0 {
+		t.Errorf("%v allocations for a line", n)
 	}
 }

@@ -106,34 +106,126 @@ func TestBufferDoesNotWaitWhenHalfFull(t *testing.T) {
 	})
 }
 
-func TestFullBufferMakesWritersWait(t *testing.T) {
+// TestALogThatHangsStopsNobody holds P13.13: telemetry never blocks, and what
+// it drops is counted.
+func TestALogThatHangsStopsNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{block: make(chan struct{})}
 		b := logs.NewBuffer(s)
-		line := strings.Repeat("x", 1023) + "\n"
-		written, all := 0, make(chan struct{})
-		go func() {
-			defer close(all)
-			for range 1000 {
-				put(t, b, line)
-				written++
-			}
-		}()
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if written < 64 || written > 128 {
-			t.Errorf("%d KiB were taken while nothing could be written", written)
+		log := logs.New(b, logs.Options{})
+		const lines = 20_000
+		text := strings.Repeat("x", 1000)
+		began := time.Now()
+		for i := range lines {
+			log.Info(text, "i", i)
 		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("INFO waited %s", took)
+		}
+		for range 100 {
+			log.Warn("still room")
+			log.Error("still room")
+		}
+		if took := time.Since(began); took > 5*time.Millisecond {
+			t.Errorf("a hundred errors waited %s for a log that hangs", took)
+		}
+		if err := b.Flush(); !errors.Is(err, logs.ErrStalled) {
+			t.Errorf("Flush = %v", err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("Flush waited %s", took)
+		}
+		dropped := b.Dropped()
 		close(s.block)
-		<-all
+		synctest.Wait()
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := s.got(); got != strings.Repeat(line, 1000) {
-			t.Errorf("%d bytes arrived, %d were written", len(got), 1000*len(line))
+		got, _ := s.got()
+		if kept := len(got); kept > 5<<20 || kept < 3<<20 {
+			t.Errorf("%d bytes were kept while nothing could be written", kept)
+		}
+		if n := strings.Count(got, text); uint64(n)+dropped != lines {
+			t.Errorf("%d lines of %d arrived, %d were counted as dropped", n, lines, dropped)
+		}
+		if n := strings.Count(got, "still room"); n != 200 {
+			t.Errorf("%d lines of 200 at WARN and ERROR arrived", n)
+		}
+		if want := fmt.Sprintf(`"level":"WARN","msg":"log lines dropped","lines":%d}`, dropped); strings.Count(got, want) != 1 {
+			t.Errorf("no single line says %s", want)
+		}
+		s.forget()
+		log.Error("later")
+		if got, _ := s.got(); strings.Contains(got, "dropped") {
+			t.Errorf("told twice: %s", got)
 		}
 	})
+}
+
+func TestWhatCannotBeWrittenIsCountedAndTold(t *testing.T) {
+	t.Parallel()
+	s := &sink{}
+	b := logs.NewBuffer(s)
+	log := logs.New(b, logs.Options{Format: logs.Text})
+	s.failWith(errors.New("disk full"))
+	for range 2 {
+		for range 3 {
+			log.Info("lost")
+		}
+		if b.Flush() == nil {
+			t.Error("Flush does not say so")
+		}
+	}
+	if n := b.Dropped(); n != 6 {
+		t.Errorf("%d lines are counted, 6 were lost", n)
+	}
+	s.failWith(nil)
+	log.Info("back")
+	if err := b.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := s.got(); !strings.Contains(got, "back\n") || !strings.HasSuffix(got, "WARN  log lines dropped lines=6\n") {
+		t.Errorf("written: %q", got)
+	}
+}
+
+// halting takes half of what it is given, once.
+type halting struct {
+	strings.Builder
+	once sync.Once
+}
+
+func (h *halting) Write(p []byte) (int, error) {
+	n, err := len(p), error(nil)
+	h.once.Do(func() { n, err = len(p)/2+1, io.ErrShortWrite })
+	h.Builder.Write(p[:n])
+	return n, err
+}
+
+func TestATornLineDoesNotTearTheNext(t *testing.T) {
+	t.Parallel()
+	var out halting
+	b := logs.NewBuffer(&out)
+	put(t, b, "one\ntwo\n")
+	if err := b.Flush(); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("Flush = %v", err)
+	}
+	put(t, b, "three\n")
+	if err := b.Flush(); err != nil {
+		t.Error(err)
+	}
+	if got := out.String(); got != "one\nt\nthree\n" || b.Dropped() != 1 {
+		t.Errorf("%q, %d lost", got, b.Dropped())
+	}
+}
+
+func TestBufferRefusesALineBeyondItsBound(t *testing.T) {
+	t.Parallel()
+	b := logs.NewBuffer(io.Discard)
+	if _, err := b.Write(make([]byte, 5<<20)); !errors.Is(err, logs.ErrDropped) || b.Dropped() != 1 {
+		t.Errorf("%v, %d dropped", err, b.Dropped())
+	}
 }
 
 func TestBufferTakesALineLongerThanItself(t *testing.T) {
@@ -218,6 +310,9 @@ func TestWarningsAreNotHeldBack(t *testing.T) {
 		for level, calls := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelWarn: 1, slog.LevelError: 1} {
 			s.forget()
 			log.Log(t.Context(), level, "m")
+			if level < slog.LevelError { // which waits
+				synctest.Wait()
+			}
 			if _, got := s.got(); got != calls {
 				t.Errorf("%s: %d writes at once, want %d", level, got, calls)
 			}

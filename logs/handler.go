@@ -1,12 +1,14 @@
 package logs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Handler is the slog.Handler behind [New]. Make one with [NewHandler].
@@ -27,6 +29,7 @@ type Handler struct {
 type output struct {
 	mu    sync.Mutex
 	w     io.Writer
+	ahead *Buffer      // w, if it is one
 	flush func() error // nil if w holds nothing back
 	lines sync.Pool
 }
@@ -39,10 +42,26 @@ func NewHandler(w io.Writer, o Options) *Handler {
 	if o.Level == nil {
 		h.level = slog.LevelInfo
 	}
-	if b, ok := w.(interface{ Flush() error }); ok {
+	switch b := w.(type) {
+	case *Buffer:
+		h.out.ahead = b
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.announce = h.missing
+	case interface{ Flush() error }:
 		h.out.flush = b.Flush
 	}
 	return h
+}
+
+// missing is the line that says that others are not there.
+func (h *Handler) missing(lines uint64) []byte {
+	line := h.line()
+	defer h.release(line)
+	line.begin(time.Now(), slog.LevelWarn, "log lines dropped")
+	line.Attr(slog.Uint64("lines", lines))
+	line.end(0)
+	return bytes.Clone(line.buf)
 }
 
 // Enabled reports whether level is written.
@@ -110,6 +129,10 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	}
 	line.end(open)
 
+	if b := h.out.ahead; b != nil {
+		_, err := b.take(line.buf, r.Level)
+		return err
+	}
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
 	_, err := h.out.w.Write(line.buf)

@@ -66,10 +66,10 @@ func DefaultRedact() []string {
 }
 
 // New returns a logger that writes to w. Each record is one call of Write, and
-// no two calls overlap. If w has a method Flush() error, as a [Buffer] has, it
-// is called after each record at WARN or above, so that what a crash leaves
-// unwritten never holds its reason. What Write returns is reported to whoever calls the
-// handler directly; a slog.Logger drops it.
+// no two calls overlap. In front of a file or a pipe put a [Buffer]. Any other w
+// with a method Flush() error is flushed after each record at WARN or above, so
+// that what a crash leaves unwritten never holds its reason. What Write returns
+// is reported to whoever calls the handler directly; a slog.Logger drops it.
 func New(w io.Writer, o Options) *slog.Logger {
 	return slog.New(NewHandler(w, o))
 }
