@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -12,8 +13,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/term"
-
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
@@ -21,7 +20,6 @@ import (
 	"github.com/ashlar-go/ashlar/db/sqlite"
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
-	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/limit"
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/metric"
@@ -47,6 +45,8 @@ type App struct {
 
 	cfg            Config
 	lines          *logs.Buffer // what Log writes to, as it was opened
+	level          *logs.Level  // of Log, as it was opened
+	logFile        io.Closer    // nil where Log goes to standard output
 	signing        *auth.Keys
 	tokens         *auth.Tokens
 	revocations    *auth.Revocations
@@ -82,23 +82,24 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	if len(commandOf(ctx).unknown) > 0 {
 		return nil, errUnknown
 	}
-	log, lines := openLog(cfg)
-	a := newApp(cfg, log)
-	a.lines = lines
+	a := newApp(cfg)
+	if err := a.openLog(ctx); err != nil {
+		return nil, err
+	}
 	if onlyDeclared(ctx) {
 		cfg.DatabaseURL = config.NewSecret("sqlite::memory:")
 	}
 	var err error
 	if a.meters, err = newMeters(a.metrics); err != nil {
-		a.endLog()
+		a.closeLog()
 		return nil, err
 	}
 	if a.limits, err = openLimits(cfg, a.meters.limited); err != nil {
-		a.endLog()
+		a.closeLog()
 		return nil, err
 	}
 	if a.DB, err = openDatabase(ctx, cfg); err != nil {
-		a.endLog()
+		a.closeLog()
 		return nil, err
 	}
 	if err := a.openAccounts(onlyDeclared(ctx)); err != nil {
@@ -114,41 +115,16 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 }
 
 // newApp returns an app without its database and keys.
-func newApp(cfg Config, log *slog.Logger) *App {
+func newApp(cfg Config) *App {
 	return &App{
-		Log: log, cfg: cfg,
+		cfg:     cfg,
 		Work:    work.New(work.Config{}),
 		Policy:  &access.Policy{},
 		docs:    op.Docs{},
-		health:  &health.Checks{Log: log},
+		health:  &health.Checks{},
 		metrics: metric.New(),
 
 		revocations: auth.NewRevocations(nil),
-	}
-}
-
-func openLog(cfg Config) (*slog.Logger, *logs.Buffer) {
-	var level slog.LevelVar
-	level.Set(cfg.LogLevel)
-	o := logs.Options{Level: &level, Context: requestIDs}
-	lines := logs.NewBuffer(os.Stdout)
-	if cfg.LogFormat == "text" ||
-		cfg.LogFormat == "auto" && !cfg.Production() && term.IsTerminal(int(os.Stdout.Fd())) {
-		o.Format = logs.Text
-		_ = lines.Close() // a person reads along: nothing is held back
-	}
-	return logs.New(lines, o), lines
-}
-
-// requestIDs puts the ids of the request into each line that it writes.
-func requestIDs(ctx context.Context, line *logs.Line) {
-	s := scope.Context(ctx)
-	if s == nil || s.TraceID == "" {
-		return
-	}
-	line.Text("trace_id", s.TraceID)
-	if s.RequestID != s.TraceID {
-		line.Text("request_id", s.RequestID)
 	}
 }
 
@@ -228,10 +204,6 @@ func (a *App) Run(ctx context.Context) error {
 // Close closes the database and writes out what is left of the log. Call it
 // after Run returned.
 func (a *App) Close() error {
-	defer a.endLog()
+	defer a.closeLog()
 	return a.DB.Close()
 }
-
-// endLog writes out what the log holds back, and has it hold back nothing from
-// then on.
-func (a *App) endLog() { _ = a.lines.Close() } // a log that fails must not fail the app

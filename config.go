@@ -14,6 +14,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/limit"
+	"github.com/ashlar-go/ashlar/logs/rotate"
 	"github.com/ashlar-go/ashlar/serve"
 )
 
@@ -50,6 +51,11 @@ type Config struct {
 	ACMEURL      string         `env:"ASHLAR_ACME_DIRECTORY_URL" doc:"directory of the certificate authority; Let's Encrypt if not set"`
 	LogLevel     slog.Level     `env:"ASHLAR_LOG_LEVEL" default:"info" doc:"debug, info, warn or error"`
 	LogFormat    LogFormat      `env:"ASHLAR_LOG_FORMAT" default:"auto" doc:"json, text, or auto: text for a developer's terminal and json elsewhere"`
+	LogFile      string         `env:"ASHLAR_LOG_FILE" doc:"file to write the log to; standard output if not set"`
+	LogFileSize  int            `env:"ASHLAR_LOG_FILE_SIZE" default:"100" doc:"size in MiB at which ASHLAR_LOG_FILE is put aside, at least 8"`
+	LogFileAge   time.Duration  `env:"ASHLAR_LOG_FILE_AGE" default:"168h" doc:"age at which files put aside are deleted, in whole days; negative keeps them"`
+	LogFileCount int            `env:"ASHLAR_LOG_FILE_COUNT" default:"10" doc:"how many files put aside are kept; negative keeps all"`
+	LogFileGzip  bool           `env:"ASHLAR_LOG_FILE_GZIP" default:"true" doc:"compress files put aside"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
 	Shed         ShedMode       `env:"ASHLAR_SHED" default:"auto" doc:"auto refuses what is more than can be served, off lets everybody wait"`
 	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`
@@ -136,6 +142,9 @@ func (c Config) Validate() error {
 	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")
 	refuse(c.SessionIdle < c.TokenTTL,
 		"ASHLAR_SESSION_IDLE: must be at least ASHLAR_TOKEN_TTL, or a session ends before its first refresh")
+	refuse(c.LogFileSize < rotate.MinSize, "ASHLAR_LOG_FILE_SIZE: must be at least %d, in MiB", rotate.MinSize)
+	refuse(c.LogFileAge == 0 || c.LogFileCount == 0,
+		"ASHLAR_LOG_FILE_AGE and ASHLAR_LOG_FILE_COUNT: must not be 0; say -1h or -1 to keep every file")
 	refuse(c.SessionLife < c.SessionIdle, "ASHLAR_SESSION_LIFE: must be at least ASHLAR_SESSION_IDLE")
 	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package ashlar
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/ashlar-go/ashlar/auth"
 )
@@ -17,3 +18,6 @@ func NoteAPIKeys(ctx context.Context, a *App) error { return a.noteAPIKeys(ctx) 
 
 // FollowRevocations is the task that keeps up with other instances.
 func FollowRevocations(ctx context.Context, a *App) error { return a.followRevocations(ctx) }
+
+// AdminOf is what an app's private listener serves.
+func AdminOf(a *App) (http.Handler, error) { return a.admin() }

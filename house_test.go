@@ -24,7 +24,7 @@ const module = "github.com/ashlar-go/ashlar"
 var house = []floor{
 	{
 		name:     "words",
-		packages: "fault access rule id config metric trace logs",
+		packages: "fault access rule id config metric trace logs logs/rotate",
 		may:      "internal",
 		tests:    "words",
 	},
@@ -91,6 +91,7 @@ var exceptions = map[string][]string{
 // libraries says which packages may import which module besides the standard
 // library, so that each is wrapped once and can be replaced in one place.
 var libraries = map[string]string{
+	"github.com/DeRuina/timberjack":       "logs/rotate",
 	"github.com/alecthomas/kong":          ". cmd/...",
 	"github.com/coreos/go-oidc/v3":        "auth/oidc",
 	"github.com/go-json-experiment/json":  "internal/codec",

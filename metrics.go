@@ -111,6 +111,7 @@ func (d *declaring) read(name, help string, value func() float64, labels ...metr
 func (a *App) openMetrics() error {
 	d := &declaring{r: a.metrics}
 	d.read("ashlar_revocations", "Sessions, keys, accounts and roles whose end or change is remembered.", func() float64 { return float64(a.revocations.Len()) })
+	d.read("ashlar_log_dropped_total", "Lines of the log that were lost: beyond what may wait, or not written.", func() float64 { return float64(a.lines.Dropped()) })
 	readDatabase(d, a.DB)
 	if a.gate != nil {
 		readGate(d, a.gate)

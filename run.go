@@ -95,6 +95,7 @@ func (a *App) admin() (http.Handler, error) {
 		mux.Handle("GET /readyz", probes),
 		mux.Handle("GET /startupz", probes),
 		mux.Handle("GET /metrics", a.metrics.Handler()),
+		a.mountLogLevel(mux),
 	)
 	return serve.Observe(mux, serve.Observer{}), err
 }
