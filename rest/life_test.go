@@ -229,8 +229,10 @@ func TestAStoredRefusalIsObserved(t *testing.T) {
 	const refused fault.Conflict = "refused"
 	for what, replay := range map[string]*rest.Answer{
 		"made": nil,
-		"sent again": {Status: 409, ContentType: fault.MediaType, Replayed: true,
-			Body: []byte(`{"type":"/problems/refused","title":"Refused","status":409,"code":"refused"}`)},
+		"sent again": {
+			Status: 409, ContentType: fault.MediaType, Replayed: true,
+			Body: []byte(`{"type":"/problems/refused","title":"Refused","status":409,"code":"refused"}`),
+		},
 	} {
 		var asked bool
 		o := op.Command("notes.add", "POST /", func(context.Context, struct{}) (note, error) { return note{}, refused },

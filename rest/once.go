@@ -73,7 +73,9 @@ func codeIn(a Answer) string {
 	if a.ContentType != fault.MediaType {
 		return ""
 	}
-	var p struct{ Code string }
+	var p struct {
+		Code string `json:"code"`
+	}
 	_ = json.Unmarshal(a.Body, &p) // it was written here
 	return p.Code
 }
