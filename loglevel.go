@@ -84,8 +84,10 @@ func (a *App) setLogLevel(ctx context.Context, in changeLevel) (logLevel, error)
 	}
 	while, err := time.ParseDuration(in.For)
 	if err != nil || while < levelShortest || while > levelLongest {
-		return logLevel{}, fault.Violations{{Pointer: "/for", Code: "duration",
-			Detail: fmt.Sprintf("must be a duration from %s to %s, as 10m", levelShortest, levelLongest)}}
+		return logLevel{}, fault.Violations{{
+			Pointer: "/for", Code: "duration",
+			Detail: fmt.Sprintf("must be a duration from %s to %s, as 10m", levelShortest, levelLongest),
+		}}
 	}
 	if err := a.recordLogLevel(ctx, fmt.Sprintf("%s for %s", in.Level, while)); err != nil {
 		return logLevel{}, err
