@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // openAPIKeys prepares API keys.
@@ -106,7 +107,7 @@ func (a *App) noteAPIKeys(ctx context.Context) (err error) {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := a.apiKeys.Flush(ctx); err != nil {
+			if err := trace.Do(ctx, "ashlar.api-keys.note", a.apiKeys.Flush); err != nil {
 				return err
 			}
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/trace"
 	"github.com/ashlar-go/ashlar/work"
 )
 
@@ -63,6 +64,7 @@ type App struct {
 	health         *health.Checks
 	metrics        *metric.Registry
 	meters         *meters
+	tracer         *trace.Tracer // nil where nothing is traced
 	modules        []Module
 	operations     []op.Operation
 	raw            []rawHandler
@@ -201,9 +203,10 @@ func (a *App) Run(ctx context.Context) error {
 	return c.run(ctx, a, c.console)
 }
 
-// Close closes the database and writes out what is left of the log. Call it
+// Close closes the database and writes out what is left of traces and log. Call it
 // after Run returned.
 func (a *App) Close() error {
 	defer a.closeLog()
+	a.endTraces()
 	return a.DB.Close()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/metric"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // auditLog keeps security events in the app's database.
@@ -65,7 +66,11 @@ const (
 func (l auditLog) sweep(keep time.Duration) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		for {
-			n, err := l.forget(ctx, time.Now().Add(-keep))
+			var n int64
+			err := trace.Do(ctx, "ashlar.audit.sweep", func(ctx context.Context) (err error) {
+				n, err = l.forget(ctx, time.Now().Add(-keep))
+				return err
+			})
 			if err != nil {
 				return fmt.Errorf("sweep the audit log: %w", err)
 			}

@@ -56,6 +56,8 @@ type Config struct {
 	LogFileAge   time.Duration  `env:"ASHLAR_LOG_FILE_AGE" default:"168h" doc:"age at which files put aside are deleted, in whole days; negative keeps them"`
 	LogFileCount int            `env:"ASHLAR_LOG_FILE_COUNT" default:"10" doc:"how many files put aside are kept; negative keeps all"`
 	LogFileGzip  bool           `env:"ASHLAR_LOG_FILE_GZIP" default:"true" doc:"compress files put aside"`
+	TraceSlow    time.Duration  `env:"ASHLAR_TRACE_SLOW" default:"1s" doc:"how long a request may take before its trace is kept although it was not sampled; 0 keeps none for that"`
+	TracePeers   []netip.Prefix `env:"ASHLAR_TRACE_PEERS" doc:"networks of peers, such as a gateway, whose decision to sample a trace is followed; none if empty"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
 	Shed         ShedMode       `env:"ASHLAR_SHED" default:"auto" doc:"auto refuses what is more than can be served, off lets everybody wait"`
 	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`

@@ -7,7 +7,8 @@ import "github.com/ashlar-go/ashlar/serve"
 func (a *App) observer(mux *serve.Mux) (serve.Observer, error) {
 	o := serve.Observer{
 		Log: a.Log, TrustedProxies: a.cfg.Proxies, Hosts: a.cfg.Hosts, HSTS: a.cfg.Production(),
-		Done: a.meters.done,
+		Done:   a.meters.done,
+		Tracer: a.tracer, TracePeers: a.cfg.TracePeers,
 	}
 	if len(a.cfg.Origins) == 0 {
 		return o, nil

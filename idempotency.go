@@ -10,6 +10,7 @@ import (
 	"github.com/ashlar-go/ashlar/idem"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/rest"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // idempotency joins three packages that do not know each other: rest asks
@@ -51,19 +52,21 @@ func (i idempotency) sweep(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		for {
-			n, err := i.keys.Sweep(ctx, conn{i.db}, 0)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				break
-			}
+		if err := trace.Do(ctx, "ashlar.idempotency.sweep", i.deleteExpired); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+	}
+}
+
+func (i idempotency) deleteExpired(ctx context.Context) error {
+	for {
+		if n, err := i.keys.Sweep(ctx, conn{i.db}, 0); n == 0 || err != nil {
+			return err
 		}
 	}
 }

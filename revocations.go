@@ -7,6 +7,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // Revocations hold on every instance within a second: each reads the table
@@ -76,7 +77,7 @@ func (a *App) followRevocations(ctx context.Context) error {
 	defer tick.Stop()
 	failing := false
 	for {
-		err := a.loadRevocations(ctx)
+		err := trace.Do(ctx, "ashlar.revocations.follow", a.loadRevocations)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -100,8 +101,8 @@ func (a *App) sweepRevocations(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		a.revocations.Sweep()
-		if _, err := db.Exec(ctx, a.DB, `DELETE FROM ashlar_revocations WHERE until < $1`, time.Now().UTC()); err != nil {
-			return fmt.Errorf("delete revocations: %w", err)
+		if err := trace.Do(ctx, "ashlar.revocations.sweep", a.deleteRevocations); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -109,4 +110,11 @@ func (a *App) sweepRevocations(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+func (a *App) deleteRevocations(ctx context.Context) error {
+	if _, err := db.Exec(ctx, a.DB, `DELETE FROM ashlar_revocations WHERE until < $1`, time.Now().UTC()); err != nil {
+		return fmt.Errorf("delete revocations: %w", err)
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/serve"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // serve does everything between start and end: migrations, demo data,
@@ -68,6 +69,7 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	a.health.Started()
 	err = server.Run(ctx)
 	err = errors.Join(err, endTasks(a.cfg.DrainTimeout))
+	a.endTraces()
 	closeAdmin()
 	err = errors.Join(err, <-adminDone)
 	a.Log.Info("stopped")
@@ -141,7 +143,7 @@ func (a *App) greet(out io.Writer, public, admin net.Addr, notes []string) {
 // startTasks runs the app's background work until ctx ends. The function it
 // returns waits for that work to end.
 func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Duration) error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(trace.WithTracer(ctx, a.tracer))
 	tasks := []Task{
 		{"ashlar.idempotency.sweep", a.keys.sweep},
 		{"ashlar.keys.follow", a.followKeys},

@@ -10,6 +10,7 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // sessions are the operations on what a sign-in opened.
@@ -118,7 +119,9 @@ func (a *App) sweepSessions(ctx context.Context) error {
 	tick := time.NewTicker(sweepSessionsEvery)
 	defer tick.Stop()
 	for {
-		if err := a.deleteSessions(ctx, time.Now().UTC().Add(-keepSessions)); err != nil {
+		if err := trace.Do(ctx, "ashlar.sessions.sweep", func(ctx context.Context) error {
+			return a.deleteSessions(ctx, time.Now().UTC().Add(-keepSessions))
+		}); err != nil {
 			return err
 		}
 		select {

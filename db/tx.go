@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type Tx struct {
 	session Session
 	db      *DB
 	after   []func()
+	number  uint64 // of a transaction that is watched
 }
 
 // Query runs a statement inside the transaction, seeing its own writes. Close
@@ -22,7 +24,7 @@ func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (Rows, error) 
 	}
 	began := time.Now()
 	rows, err := tx.session.Query(ctx, sql, args)
-	tx.db.tell(ctx, Query, sql, began, err)
+	tx.db.tell(ctx, Query, tx.number, sql, began, err)
 	return rows, err
 }
 
@@ -34,7 +36,7 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 	}
 	began := time.Now()
 	result, err := tx.session.Exec(ctx, sql, args)
-	tx.db.tell(ctx, Statement, sql, began, err)
+	tx.db.tell(ctx, Statement, tx.number, sql, began, err)
 	return result, err
 }
 
@@ -57,19 +59,19 @@ func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 // when it returns nil the transaction is durable, even if ctx has ended.
 func InTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error)) (T, error) {
 	if watched(d) == nil {
-		return inTx(ctx, d, fn)
+		return inTx(ctx, d, 0, fn)
 	}
-	began := time.Now()
-	out, err := inTx(ctx, d, fn)
-	d.tell(ctx, Transaction, "", began, err)
+	began, number := time.Now(), rand.Uint64()|1 //nolint:gosec // no secret; never 0, which means none
+	out, err := inTx(ctx, d, number, fn)
+	d.tell(ctx, Transaction, number, "", began, err)
 	return out, err
 }
 
-func inTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error)) (T, error) {
+func inTx[T any](ctx context.Context, d *DB, number uint64, fn func(tx *Tx) (T, error)) (T, error) {
 	var (
 		out  T
 		kept error
-		tx   = Tx{db: d}
+		tx   = Tx{db: d, number: number}
 		hook = hookOf(ctx)
 	)
 	err := d.driver.Transact(ctx, func(s Session) error {

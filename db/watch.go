@@ -24,6 +24,7 @@ func (s Step) String() string {
 // Event is a statement or a transaction that has ended.
 type Event struct {
 	Step Step
+	Tx   uint64 // a random number that names the transaction, the same for what is inside; 0 outside of one
 	SQL  string // as it was written, without its arguments; empty for a Transaction
 	Took time.Duration
 	Err  error // nil, or what the caller got: [ErrNoRows] too, and what a transaction's function returned
@@ -51,11 +52,19 @@ func watched(q Querier) *DB {
 	return d
 }
 
-func (d *DB) tell(ctx context.Context, step Step, sql string, began time.Time, err error) {
-	e := Event{Step: step, SQL: sql, Took: time.Since(began), Err: err}
+func (d *DB) tell(ctx context.Context, step Step, tx uint64, sql string, began time.Time, err error) {
+	e := Event{Step: step, Tx: tx, SQL: sql, Took: time.Since(began), Err: err}
 	for _, fn := range d.watchers {
 		fn(ctx, e)
 	}
+}
+
+// number names the transaction that q is, or 0.
+func number(q Querier) uint64 {
+	if tx, ok := q.(*Tx); ok {
+		return tx.number
+	}
+	return 0
 }
 
 // query is q.Query, of which nobody is told.

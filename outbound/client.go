@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // New returns a client that calls what cfg allows. It is safe for concurrent
@@ -75,24 +77,31 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, t.timeout, errLate)
 		req = req.WithContext(ctx)
 	}
+	req, span := traced(req)
 	res, err := t.next.RoundTrip(req)
 	if err != nil {
 		err = failure(ctx, err) // which looks at ctx, so it comes first
 		cancel()
+		span.Fail(err)
+		span.End()
 		return nil, err
 	}
+	answered(span, res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		// The body is the connection itself, whose user knows its own bounds.
 		_ = res.Body.Close()
 		cancel()
+		span.End()
 		return nil, ErrUnreachable.Wrap(errors.New("the answer changes the protocol"))
 	}
 	if t.maxBody > 0 && res.ContentLength > t.maxBody && req.Method != http.MethodHead {
 		_ = res.Body.Close()
 		cancel()
+		span.Fail(ErrTooLarge)
+		span.End()
 		return nil, ErrTooLarge
 	}
-	res.Body = &body{from: res.Body, ctx: ctx, cancel: cancel, left: t.maxBody, bounded: t.maxBody > 0}
+	res.Body = &body{from: res.Body, ctx: ctx, cancel: cancel, left: t.maxBody, bounded: t.maxBody > 0, span: span}
 	return res, nil
 }
 
@@ -119,6 +128,7 @@ type body struct {
 	cancel  context.CancelFunc
 	left    int64
 	bounded bool
+	span    trace.Span
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -131,16 +141,19 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	if b.bounded {
 		if b.left -= int64(n); b.left < 0 {
+			b.span.Fail(ErrTooLarge)
 			return n - 1, ErrTooLarge
 		}
 	}
 	if err != nil && err != io.EOF { //nolint:errorlint // io.EOF is never wrapped
 		err = failure(b.ctx, err)
+		b.span.Fail(err)
 	}
 	return n, err
 }
 
 func (b *body) Close() error {
 	defer b.cancel()
+	defer b.span.End()
 	return b.from.Close()
 }

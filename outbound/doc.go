@@ -23,4 +23,7 @@
 //
 // No proxy of the environment is used, no redirect is followed, and an answer
 // is bounded in size and time, unless [Config] says otherwise.
+//
+// An exchange carries the traceparent and tracestate of its request's context,
+// and is a span of that request.
 package outbound

@@ -18,6 +18,9 @@ import (
 // client left before it was answered. It is never sent.
 const statusClientGone = 499
 
+// codeAborted is the code of a response that its handler gave up half-way.
+const codeAborted = "aborted"
+
 // maxLoggedPath bounds what a caller can make us write per request.
 const maxLoggedPath = 1 << 10
 
@@ -31,12 +34,12 @@ func (o *observer) finish(x *response, r *http.Request) {
 		o.complete(x)
 	case http.ErrAbortHandler:
 		abort = true
-		x.scope.Code = "aborted"
+		x.scope.Code = codeAborted
 	default:
 		abort = o.survive(x, r, cause)
 	}
 	x.scope.Close()
-	if o.log != nil || o.done != nil {
+	if o.log != nil || o.done != nil || o.tracer != nil {
 		o.report(x, r)
 	}
 	if abort {
@@ -95,6 +98,9 @@ func (o *observer) report(x *response, r *http.Request) {
 		TraceID:   s.TraceID,
 		Principal: s.Principal.ID,
 		ClientIP:  s.Origin.Address,
+	}
+	if o.tracer != nil {
+		o.keep(x, r, &e)
 	}
 	if o.log != nil {
 		o.line(end, &e)

@@ -40,6 +40,17 @@ type Observer struct {
 	// CORS lets pages of other origins in. Nil lets none, and costs nothing.
 	CORS *CORS
 
+	// Tracer decides which requests are sampled and exports their spans. Nil
+	// records nothing; trace contexts are passed on all the same.
+	Tracer *trace.Tracer
+
+	// TracePeers are the networks of those peers whose decision to sample a
+	// trace is followed: a gateway that decides itself, a service of one's
+	// own. It is the peer of the connection that counts. Nil follows nobody,
+	// because everybody can set the flag, and it would make us record all that
+	// he sends.
+	TracePeers []netip.Prefix
+
 	// Done, if set, is told of each request after it was answered, on the
 	// request's goroutine: the place for metrics. It must not keep the
 	// Exchange's context beyond the call.
@@ -87,6 +98,8 @@ func Observe(next http.Handler, o Observer) http.Handler {
 		headers: securityHeaders(o.HSTS),
 		cors:    o.CORS,
 		done:    o.Done,
+		tracer:  o.Tracer,
+		peers:   o.TracePeers,
 	}
 	if o.Log != nil {
 		obs.log = o.Log.Handler()
@@ -102,12 +115,14 @@ type observer struct {
 	headers []header
 	cors    *CORS // nil for none
 	done    func(context.Context, Exchange)
+	tracer  *trace.Tracer // nil for none
+	peers   []netip.Prefix
 }
 
 func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &response{ResponseWriter: w, start: time.Now(), drain: scope.Drain(r.Context())}
 	x.scope.Init(r.Context())
-	identify(&x.scope, r.Header)
+	o.identify(x, r)
 	x.scope.Origin = access.Origin{
 		Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
 		Agent:   r.UserAgent(),
@@ -126,16 +141,21 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // identify gives the request its place in a trace and its id.
-func identify(s *scope.Scope, h http.Header) {
+func (o *observer) identify(x *response, r *http.Request) {
+	s, h := &x.scope, r.Header
+	var parent trace.Context
 	if parents := h["Traceparent"]; len(parents) == 1 {
-		if tc, ok := trace.Parse(parents[0]); ok {
-			s.Trace = tc.Child()
+		var ok bool
+		if parent, ok = trace.Parse(parents[0]); ok {
+			s.Trace = parent.Child()
 			s.Trace.State = trace.ParseState(h["Tracestate"])
 		}
 	}
 	if !s.Trace.Valid() {
 		s.Trace = trace.New()
 	}
+	s.Trace = s.Trace.WithSampled(o.tracer.Sample(s.Trace, parent.Valid(), o.follows(r.RemoteAddr)))
+	o.tracer.Begin(&s.Spans, s.Trace, parent.SpanID, x.start)
 	s.TraceID = s.Trace.TraceIDString()
 	s.RequestID = s.TraceID
 	if ids := h["X-Request-Id"]; len(ids) == 1 && safeID(ids[0]) {

@@ -1,10 +1,9 @@
-// Package trace carries the W3C trace context of a request: which trace it
-// belongs to, which span is current, and whether the caller samples it.
+// Package trace carries the W3C trace context of a request, and records what
+// happened in it as spans.
 //
 // The one idea: a trace context is a small value, read from a header at fixed
 // offsets and handed down a context.Context, so that a log line, an outgoing
-// call and a stored event of one request can all name the same trace. Spans
-// are no business of this package; an exporter reads the same value.
+// call and a stored event of one request can all name the same trace.
 //
 //	tc, ok := trace.Parse(r.Header.Get("traceparent"))
 //	if !ok {
@@ -14,7 +13,20 @@
 //	...
 //	req.Header.Set("traceparent", trace.From(ctx).Traceparent())
 //
-// All values are plain data: copy them and share them between goroutines.
+// Contexts are plain data: copy them and share them between goroutines.
+//
+// A span is a piece of work with a beginning and an end. A [Tracer] decides at
+// the start of a request whether its trace is sampled, and again at its end:
+// what failed or was slow is kept although nobody sampled it. For that the
+// spans of every request are written down, into memory that is used again and
+// again, and thrown away when the request turns out well. Code that does
+// something worth seeing says so, traced or not:
+//
+//	ctx, span := trace.Start(ctx, "render invoice", trace.Int("invoice.lines", int64(len(lines))))
+//	defer span.End()
+//
+// Nothing here speaks a protocol: an [Exporter] takes what was kept, such as
+// the one in trace/otlp.
 package trace
 
 import (

@@ -28,6 +28,7 @@ type Scope struct {
 	TraceID   string           // Trace's id in hex, made once for header, problem and log
 	RequestID string           // the caller's own id when it sent a safe one, else TraceID
 	Origin    access.Origin    // where it came from; no address leaves it to the parent
+	Spans     trace.Recording  // what is written down of it; inactive leaves it to nobody
 	Principal access.Principal // set once by whoever authenticates; anonymous leaves it to the parent
 
 	Operation string // name of the declared operation, once it is known
@@ -141,6 +142,8 @@ func (s *Scope) Value(key any) any {
 		if s.Trace.Valid() {
 			return &s.Trace
 		}
+	case trace.RecordingKey:
+		return &s.Spans
 	case access.Key:
 		if !s.Principal.Anonymous() {
 			return &s.Principal

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/ashlar-go/ashlar/trace"
 	"math/rand/v2"
 	"time"
 )
@@ -41,22 +42,22 @@ func (c *Client) Available() error {
 
 // Authorize implements [Network].
 func (c *Client) Authorize(ctx context.Context, r Request) (Answer, error) {
-	return c.ask(ctx, func(ctx context.Context) (Answer, error) { return c.remote.Authorize(ctx, r) })
+	return c.ask(ctx, "card network: authorize", func(ctx context.Context) (Answer, error) { return c.remote.Authorize(ctx, r) })
 }
 
 // Recall implements [Network].
 func (c *Client) Recall(ctx context.Context, key string) (Answer, error) {
-	return c.ask(ctx, func(ctx context.Context) (Answer, error) { return c.remote.Recall(ctx, key) })
+	return c.ask(ctx, "card network: recall", func(ctx context.Context) (Answer, error) { return c.remote.Recall(ctx, key) })
 }
 
-func (c *Client) ask(ctx context.Context, call func(context.Context) (Answer, error)) (Answer, error) {
+func (c *Client) ask(ctx context.Context, what string, call func(context.Context) (Answer, error)) (Answer, error) {
 	var failures error
 	for try := range c.tries {
 		if !c.breaker.admit() {
 			failures = errors.Join(failures, errors.New("circuit breaker is open"))
 			break
 		}
-		answer, err := c.once(ctx, call)
+		answer, err := c.once(ctx, what, call)
 		if err == nil {
 			c.breaker.succeeded()
 			return answer, nil
@@ -76,7 +77,12 @@ func (c *Client) ask(ctx context.Context, call func(context.Context) (Answer, er
 		Wrap(failures)
 }
 
-func (c *Client) once(ctx context.Context, call func(context.Context) (Answer, error)) (Answer, error) {
+func (c *Client) once(ctx context.Context, what string, call func(context.Context) (Answer, error)) (answer Answer, err error) {
+	ctx, span := trace.Call(ctx, what)
+	defer func() {
+		span.Fail(err)
+		span.End()
+	}()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	return call(ctx)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // holdFor is how long an issuer keeps a hold that nobody captures.
@@ -18,12 +19,12 @@ const batch = 100
 // keepSettling finishes payments whose request did not: its process was killed,
 // or the network gave no answer.
 func (s *Service) keepSettling(ctx context.Context) error {
-	return every(ctx, s.lease/4, s.settleStranded)
+	return every(ctx, "payments.settle", s.lease/4, s.settleStranded)
 }
 
 // keepExpiring releases holds that were never captured.
 func (s *Service) keepExpiring(ctx context.Context) error {
-	return every(ctx, time.Minute, s.expireHolds)
+	return every(ctx, "payments.expire", time.Minute, s.expireHolds)
 }
 
 // settleStranded settles the payments that are pending for longer than a
@@ -80,13 +81,17 @@ func (s *Service) expireHolds(ctx context.Context) (int, error) {
 }
 
 // every runs work now and then until ctx ends, and again at once while there is
-// a full batch to do.
-func every(ctx context.Context, interval time.Duration, work func(context.Context) (done int, err error)) error {
+// a full batch to do. Each round is a trace.
+func every(ctx context.Context, round string, interval time.Duration, work func(context.Context) (done int, err error)) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		for {
-			done, err := work(ctx)
+			var done int
+			err := trace.Do(ctx, round, func(ctx context.Context) (err error) {
+				done, err = work(ctx)
+				return err
+			})
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,70 @@
+package ashlar
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/logs"
+	"github.com/ashlar-go/ashlar/trace"
+)
+
+// Trace has the app's traces exported, as o says: requests, statements,
+// outbound calls and rounds of tasks. Call it once, before Handler and Run; an
+// err is reported by Run, and Options without an Exporter change nothing, so
+// that the call fits around a function that finds both out:
+//
+//	app.Trace(otlp.New(ctx))
+func (a *App) Trace(o trace.Options, err error) {
+	a.note(err)
+	if err != nil || o.Exporter == nil {
+		return
+	}
+	if a.tracer != nil {
+		a.note(errors.New("Trace is called twice"))
+		return
+	}
+	o.Slow = cmp.Or(o.Slow, a.cfg.TraceSlow, -1) // ASHLAR_TRACE_SLOW=0 keeps none
+	if o.Redact == nil {
+		o.Redact = logs.Hides(nil)
+	}
+	if o.Log == nil {
+		o.Log = a.Log
+	}
+	a.tracer = trace.NewTracer(o)
+	a.DB.Watch(noteStatement)
+}
+
+// endTraces exports what is left, for as long as somebody may wait for it.
+func (a *App) endTraces() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := a.tracer.Close(ctx); err != nil {
+		a.Log.Warn("the last traces are lost", "error", err)
+	}
+}
+
+// noteStatement writes what the database did into the trace of the request.
+// What is in a transaction stands inside it, by the number that both know.
+func noteStatement(ctx context.Context, e db.Event) {
+	p := trace.Past{Kind: trace.Client, Took: e.Took, Err: e.Err}
+	var tx [8]byte
+	binary.BigEndian.PutUint64(tx[:], e.Tx)
+	if errors.Is(e.Err, db.ErrNoRows) {
+		p.Err = nil // it is an answer
+	}
+	if e.Step != db.Transaction {
+		p.Parent = tx
+		trace.Note(ctx, p, trace.Text("db.system.name", "sqlite"), trace.Statement(e.SQL))
+		return
+	}
+	p.Name, p.Kind, p.ID = "transaction", trace.Internal, tx
+	if p.Err != nil && fault.ProblemOf(p.Err, "").Status < 500 {
+		p.Err = nil // a refusal by its function, which is no defect
+	}
+	trace.Note(ctx, p, trace.Text("db.system.name", "sqlite"))
+}
