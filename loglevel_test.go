@@ -155,14 +155,15 @@ func TestTheLogsLevelIsAskedForStrictly(t *testing.T) {
 	if w := admin(t, app.App, "POST", "/log/level", `{}`); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", w.Code)
 	}
-	if w := ashlartestPublic(app, "/log/level"); w.Code != http.StatusNotFound {
+	if w := serveOne(app, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/log/level", http.NoBody)); w.Code != http.StatusNotFound {
 		t.Errorf("the public listener answers %d", w.Code)
 	}
 }
 
-func ashlartestPublic(app *ashlartest.App, path string) *httptest.ResponseRecorder {
+// serveOne answers a request as the public listener does.
+func serveOne(app *ashlartest.App, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	app.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	app.Handler().ServeHTTP(w, r)
 	return w
 }
 
