@@ -287,6 +287,47 @@ func TestSignInWithAProvider(t *testing.T) {
 	}
 }
 
+// The option of a provider works in an app, whose accounts have second factors.
+func TestAProviderCanAskForTheSecondFactorToo(t *testing.T) {
+	t.Parallel()
+	app, service := identityApp(t)
+	provider := smallProvider(t)
+	signIn, err := oidc.New(oidc.Config{
+		Origin: "https://pay.test", Identities: service, Log: app.App.Log,
+		Providers: []oidc.Provider{{Name: "corp", Issuer: provider.URL, ClientID: "pay", Domains: []string{"corp.test"}, SecondFactor: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signIn.Mount(app.Handle)
+	account := annAt(t, app)
+	grant, err := app.Accounts.OpenSession(t.Context(), account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := app.Bearer(grant.AccessToken)
+	secret := enrolTOTP(me, "auth.totp.enrol", auth.EnrolTOTP{Password: annsPassword}).OK().Secret
+	confirmTOTP(me, "auth.totp.confirm", auth.ConfirmTOTP{Code: authenticator(t, secret, 0)}).OK()
+
+	begun := app.Anonymous().Do("GET", "/v1/auth/oidc/corp", "")
+	there, err := url.Parse(begun.Header().Get("Location"))
+	if err != nil || begun.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s %v", begun.Code, begun.Body, err)
+	}
+	back := "/v1/auth/oidc/corp/callback?" + url.Values{"state": {there.Query().Get("state")}, "code": {there.Query().Get("nonce")}}.Encode()
+	ended := withCookies(app, begun).Do("GET", back, "")
+	_, code, _ := strings.Cut(ended.Header().Get("Location"), "#code=")
+	exchange := func(members string) *httptest.ResponseRecorder {
+		return withCookies(app, ended).With("Content-Type", "application/json").Do("POST", "/v1/auth/oidc/token", `{"code":"`+code+`"`+members+`}`)
+	}
+	if w := exchange(""); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), string(auth.ErrSecondFactorRequired)) {
+		t.Errorf("without a code of the authenticator: %d %s", w.Code, w.Body)
+	}
+	if w := exchange(`,"second_factor":"` + authenticator(t, secret, 1) + `"`); w.Code != http.StatusOK {
+		t.Errorf("with one: %d %s", w.Code, w.Body)
+	}
+}
+
 func withCookies(app *ashlartest.App, w *httptest.ResponseRecorder) *ashlartest.Client {
 	var all []string
 	for _, c := range w.Result().Cookies() {
