@@ -328,6 +328,31 @@ func TestAProviderCanAskForTheSecondFactorToo(t *testing.T) {
 	}
 }
 
+// P10.9: who signs in through a provider is held to the limit of sign-ins too.
+func TestSigningInWithAProviderIsLimited(t *testing.T) {
+	t.Parallel()
+	app, service := identityApp(t, "ASHLAR_LIMIT_SIGN_IN", "3/1m")
+	signIn, err := oidc.New(oidc.Config{
+		Origin: "https://pay.test", Identities: service, Log: app.App.Log,
+		Providers: []oidc.Provider{{Name: "corp", Issuer: smallProvider(t).URL, ClientID: "pay"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signIn.Mount(app.Handle)
+	app.Migrate()
+	app.Anonymous().Do("POST", "/v1/auth/login", `{"email":"a@b.test","password":"x"}`)
+	for i, request := range []struct{ method, path, body string }{
+		{"POST", "token", `{"code":"x"}`}, {"GET", "corp/callback?code=x&state=y", ""},
+		{"GET", "corp", ""}, {"POST", "corp", ""}, {"POST", "token", `{"code":"x"}`},
+	} {
+		w := app.Anonymous().With("Content-Type", "application/json").Do(request.method, "/v1/auth/oidc/"+request.path, request.body)
+		if limited := w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") != ""; limited != (i >= 2) {
+			t.Errorf("request %d, %s %s: %d %s", i, request.method, request.path, w.Code, w.Body)
+		}
+	}
+}
+
 func withCookies(app *ashlartest.App, w *httptest.ResponseRecorder) *ashlartest.Client {
 	var all []string
 	for _, c := range w.Result().Cookies() {

@@ -24,6 +24,7 @@ type limits struct {
 	address   limiter // all others, by their network
 	refused   limiter // credentials that were no good, by network
 	signIn    limit.Rate
+	elsewhere limiter // sign-ins with another provider, which count with the others
 	throttle  *throttle
 	refusals  *metric.Family[metric.Counter]
 
@@ -79,9 +80,6 @@ func openLimits(cfg Config, refusals *metric.Family[metric.Counter]) (*limits, e
 		}
 		return made, nil
 	}
-	if err := l.signIn.Err(); err != nil {
-		return nil, fmt.Errorf("ASHLAR_LIMIT_SIGN_IN: %w", err)
-	}
 	var err error
 	if l.principal, err = held("ASHLAR_LIMIT_PRINCIPAL", "principal", orElse(cfg.PerPrincipal, limitPrincipal)); err != nil {
 		return nil, err
@@ -95,6 +93,9 @@ func openLimits(cfg Config, refusals *metric.Family[metric.Counter]) (*limits, e
 		refused = byAddress
 	}
 	if l.refused, err = held("ASHLAR_LIMIT_ADDRESS", "credential", refused); err != nil {
+		return nil, err
+	}
+	if l.elsewhere, err = held("ASHLAR_LIMIT_SIGN_IN", signInLimiter, l.signIn); err != nil {
 		return nil, err
 	}
 	l.throttle, err = newThrottle(l.store, refusals)
@@ -129,7 +130,22 @@ func (a *App) signInLimit() op.Option {
 	if r.IsUnlimited() {
 		return op.Options()
 	}
-	return op.Limit(r.Most(), r.Window(), op.PerAddress(), op.Shared("sign_in"))
+	return op.Limit(r.Most(), r.Window(), op.PerAddress(), op.Shared(signInLimiter))
+}
+
+// signInLimiter is the name under which all ways to sign in count together.
+const signInLimiter = "sign_in"
+
+// enterSignIn is [App.signInLimit] for what is no operation.
+func (l *limits) enterSignIn(ctx context.Context) error {
+	result, err := l.elsewhere.Take(ctx, networkOf(ctx))
+	switch {
+	case err != nil:
+		return fault.ErrUnavailable.Wrap(err)
+	case !result.OK:
+		return l.elsewhere.Refusal(result)
+	}
+	return nil
 }
 
 // networkOf is the part of the client's address that limits count by. Who has

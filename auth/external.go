@@ -43,6 +43,9 @@ type IdentitiesConfig struct {
 	SecondFactor SecondFactor
 	// Audit keeps what was refused. Nil keeps nothing.
 	Audit Audit
+	// Limit is asked before each step of a sign-in, and refuses who comes too
+	// often. Nil refuses nobody.
+	Limit func(ctx context.Context) error
 	// Key has 32 secret bytes that every process of the app knows. It seals
 	// what a browser keeps between two steps. Required.
 	Key []byte
@@ -75,6 +78,15 @@ func NewIdentities(c IdentitiesConfig) (*Identities, error) {
 		c.Now = time.Now
 	}
 	return &Identities{c}, nil
+}
+
+// Enter is the first thing that each step of a sign-in asks: its error refuses
+// the caller.
+func (s *Identities) Enter(ctx context.Context) error {
+	if s.c.Limit == nil {
+		return nil
+	}
+	return s.c.Limit(ctx)
 }
 
 // Key returns the 32 bytes that seal what a browser keeps.

@@ -236,7 +236,11 @@ func (s *SignIn) handler(h func(http.ResponseWriter, *http.Request) error) http.
 		// In an app these are there already; in a bare server they must be.
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Referrer-Policy", "no-referrer")
-		if err := h(w, r); err != nil {
+		err := s.identities.Enter(r.Context())
+		if err == nil {
+			err = h(w, r)
+		}
+		if err != nil {
 			s.refuse(w, r, err)
 		}
 	})
