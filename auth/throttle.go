@@ -24,14 +24,15 @@ type Throttle interface {
 	// Succeeded is told that the attempt which Try counted was none of a
 	// guesser: what was counted against the pair is forgotten.
 	Succeeded(ctx context.Context, email, address string)
-	// Untried is told that the attempt which Try counted was not made, because
-	// there was no capacity to hash: it does not count after all.
+	// Untried is told that the attempt which Try counted does not count after
+	// all: there was no capacity to hash, or the password was right and the code
+	// of a second factor is still to come.
 	Untried(ctx context.Context, email, address string)
 }
 
-// spare gives an attempt back that failed for want of capacity.
+// spare gives an attempt back that was no failure of whoever made it.
 func (a *Accounts) spare(ctx context.Context, email string, err error) {
-	if a.throttle != nil && errors.Is(err, ErrBusy) {
+	if a.throttle != nil && (errors.Is(err, ErrBusy) || errors.Is(err, ErrSecondFactorRequired)) {
 		a.throttle.Untried(ctx, email, access.OriginOf(ctx).Address)
 	}
 }

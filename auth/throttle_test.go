@@ -23,3 +23,21 @@ func TestABusySignInDoesNotCount(t *testing.T) {
 		t.Errorf("%v after %v, not %v", err, s.order, want)
 	}
 }
+
+// Whoever gave the right password and is asked for a code has not failed: two
+// requests are one sign-in, and a house of a hundred people who have second
+// factors must not be locked out for a day by it.
+func TestBeingAskedForACodeDoesNotCount(t *testing.T) {
+	t.Parallel()
+	accounts, s, _, a := openSteps(t)
+	s.second[a.ID] = "123456"
+	_, err := accounts.SignIn(from(t.Context()), auth.Credentials{Email: a.Email, Password: shop.Password})
+	if !errors.Is(err, auth.ErrSecondFactorRequired) || !slices.Contains(s.order, "untried "+a.Email+" 192.0.2.7") {
+		t.Errorf("%v after %v", err, s.order)
+	}
+	s.order = nil
+	_, err = accounts.SignIn(from(t.Context()), auth.Credentials{Email: a.Email, Password: shop.Password, Code: "654321"})
+	if !errors.Is(err, auth.ErrSecondFactor) || slices.Contains(s.order, "untried "+a.Email+" 192.0.2.7") {
+		t.Errorf("a wrong code does not count: %v after %v", err, s.order)
+	}
+}
