@@ -21,15 +21,13 @@ const revocationColumns = `seq, subject, credential, epoch, role, until`
 
 // recordRevocations writes revocations with whatever else the transaction
 // does, and applies them in this process once it is committed. A zero Until
-// means until every access token of today has expired. Call it last in the
+// means until every access token of today has expired, however long it lives. Call it last in the
 // transaction: others who revoke wait for its end.
 func (a *App) recordRevocations(ctx context.Context, tx *db.Tx, list ...auth.Revocation) error {
 	recorded := make([]auth.Revocation, len(list))
 	for i, r := range list {
 		if r.Until.IsZero() {
-			// Clocks differ by a minute at most, and a token may be signed a
-			// little later than what it says was read.
-			r.Until = time.Now().UTC().Add(a.tokens.Life() + 2*time.Minute)
+			r.Until = time.Now().UTC().Add(auth.RevokedFor)
 		}
 		var err error
 		r.Seq, err = db.One[int64](ctx, tx, `UPDATE ashlar_revocations_last SET seq = seq + 1 RETURNING seq`)

@@ -29,6 +29,13 @@ type Revocation struct {
 	Until time.Time
 }
 
+// RevokedFor is how long a revocation can concern a token: the longest life
+// that one may have, and not the life that tokens have here and now. Those of a
+// process with another setting, or from before it was changed, must not come
+// to life again. Clocks differ by a minute at most, and a token may be signed a
+// little later than what it says was read.
+const RevokedFor = maxLife + 2*time.Minute
+
 // Revocations are those that still matter, in memory, so that each request can
 // be judged by them. Whoever keeps them gives them to Apply in every process;
 // [Tokens.Verify] asks Judge each time, for a token it remembers too. Make it

@@ -180,6 +180,43 @@ func TestRevocationReachesRememberedTokens(t *testing.T) {
 	}
 }
 
+// P10.8, P11.10: the life of tokens is a setting, and so another one in another
+// process: after it was shortened, or in the shell of whoever disables an
+// account by a command. The tokens of before must not come to life again.
+func TestARevocationOutlivesTokensOfAnotherSetting(t *testing.T) {
+	t.Parallel()
+	c, key := newClock(), auth.GenerateKey()
+	store := auth.NewMemory()
+	store.Revocations = auth.NewRevocations(c.now)
+	open := func(life time.Duration) (*auth.Accounts, *auth.Tokens) {
+		all := tokens(t, key, c, func(cfg *auth.TokenConfig) { cfg.Life, cfg.Revocations = life, store.Revocations })
+		return auth.NewAccounts(auth.AccountsConfig{Store: store, Passwords: passwords(), Tokens: all, Now: c.now}), all
+	}
+	server, long := open(time.Hour)
+	command, _ := open(time.Minute)
+	account, err := server.Create(t.Context(), shop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := server.SignIn(t.Context(), auth.Credentials{Email: shop.Email, Password: shop.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Disable(t.Context(), account.ID); err != nil {
+		t.Fatal(err)
+	}
+	for range 7 {
+		if got, err := long.Verify(t.Context(), grant.AccessToken); !errors.Is(err, auth.ErrToken) {
+			t.Fatalf("at %s the token of a disabled account is good: %+v", c.now(), got)
+		}
+		c.move(10 * time.Minute)
+		store.Revocations.Sweep()
+	}
+	if n := store.Revocations.Len(); n != 0 {
+		t.Errorf("%d revocations are remembered when no token is left", n)
+	}
+}
+
 func BenchmarkRevocationsJudge(b *testing.B) {
 	for _, n := range []int{0, 10_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -252,11 +252,8 @@ func (a *Accounts) endIn(ctx context.Context, tx Tx, account, only, but string) 
 	return list, tx.Revoke(ctx, revocations...)
 }
 
-// revokedUntil is when the last token has expired that is given out now, or
-// was a moment ago by a server with another clock.
-func (a *Accounts) revokedUntil() time.Time {
-	return a.clock().Add(a.tokens.Life() + 2*time.Minute)
-}
+// revokedUntil is when a revocation of now may be forgotten.
+func (a *Accounts) revokedUntil() time.Time { return a.clock().Add(RevokedFor) }
 
 // clock is the time in the precision that stores keep.
 func (a *Accounts) clock() time.Time { return a.now().UTC().Truncate(time.Millisecond) }
