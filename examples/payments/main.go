@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
+	"github.com/ashlar-go/ashlar/trace/otlp"
 )
 
 func main() { ashlar.Main(run) }
@@ -31,6 +32,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer app.Close()
+	app.Trace(otlp.New(ctx)) // to where OTEL_EXPORTER_OTLP_ENDPOINT says
 	build(app, cfg)
 	return app.Run(ctx) // serves until ctx ends, drains, returns nil
 }
