@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,22 +56,7 @@ func levelOf(t *testing.T, w *httptest.ResponseRecorder) (got levelAnswer) {
 // admin listener, for a while.
 func TestTheLogsLevelChangesWhileItRuns(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "app.log")
-	// Opened without the kit, which brings a log of its own.
-	cfg, err := config.Load[ashlar.Config](config.Map(map[string]string{
-		"DATABASE_URL": "sqlite::memory:", "ASHLAR_DATA_DIR": t.TempDir(), "ASHLAR_LOG_FILE": path, "ASHLAR_LOG_LEVEL": "warn",
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := ashlar.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer app.Close()
-	if err := app.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	app, lines := logged(t, "ASHLAR_LOG_LEVEL", "warn") // the kit brings a log of its own
 
 	app.Log.Info("said at first")
 	if got := levelOf(t, admin(t, app, "GET", "/log/level", "")); got != (levelAnswer{"warn", "warn", nil}) {
@@ -103,11 +86,7 @@ func TestTheLogsLevelChangesWhileItRuns(t *testing.T) {
 	if err := app.Close(); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s := string(text); strings.Contains(s, "said at") || !strings.Contains(s, `"DEBUG","msg":"said meanwhile"`) ||
+	if s := lines(); strings.Contains(s, "said at") || !strings.Contains(s, `"DEBUG","msg":"said meanwhile"`) ||
 		!strings.Contains(s, `"msg":"log level changed"`) || !strings.Contains(s, `"to":"debug for 10m0s"`) {
 		t.Errorf("logged:\n%s", s)
 	}
@@ -155,16 +134,23 @@ func TestTheLogsLevelIsAskedForStrictly(t *testing.T) {
 	if w := admin(t, app.App, "POST", "/log/level", `{}`); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", w.Code)
 	}
-	if w := serveOne(app, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/log/level", http.NoBody)); w.Code != http.StatusNotFound {
+	if w := answered(app.Handler(), newRequest(t, "/log/level")); w.Code != http.StatusNotFound {
 		t.Errorf("the public listener answers %d", w.Code)
 	}
 }
 
-// serveOne answers a request as the public listener does.
-func serveOne(app *ashlartest.App, r *http.Request) *httptest.ResponseRecorder {
+// answered is what a handler answers.
+func answered(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	app.Handler().ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
+}
+
+func newRequest(t *testing.T, target string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
+	r.RemoteAddr, r.Host = "192.0.2.1:40000", "localhost"
+	return r
 }
 
 // TestNoChangeWithoutATrace: an audit log that cannot be written holds the

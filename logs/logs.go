@@ -58,10 +58,12 @@ type Options struct {
 // proves identity, and what the card rules forbid to keep.
 func DefaultRedact() []string {
 	return []string{
-		"*password", "*passwd", "*passphrase", "*secret", "*token", "*credentials", "authorization",
-		"proxy_authorization", "cookie", "set_cookie", "*api_key", "*private_key", "*signing_key", "signing_keys",
-		"*otp", "pin", "dsn", "database_url", "redis_url",
-		"card", "*card_number", "number", "pan", "cvc", "cvv", "*security_code", "iban",
+		"*password", "*passwd", "*pwd", "*passphrase", "*passcode", "*secret", "*token", "*jwt", "*credentials",
+		"authorization", "proxy_authorization", "x_authorization", "*cookie",
+		"*api_key", "*access_key", "*secret_key", "*private_key", "*signing_key", "signing_keys", "*encryption_key", "*master_key",
+		"*otp", "pin", "*recovery_code", "recovery_codes", "code_verifier", "client_assertion", "retry_key",
+		"dsn", "*connection_string", "database_url", "redis_url", "amqp_url",
+		"card", "*card_number", "number", "pan", "cvc", "cvv", "*security_code", "iban", "ssn",
 	}
 }
 

@@ -26,6 +26,10 @@ func TestHiddenKeys(t *testing.T) {
 		"Authorization": true, "Proxy-Authorization": true, "token": true, "access_token": true, "accessToken": true,
 		"X-CSRF-Token": true, "client_secret": true, "Set-Cookie": true, "card": true, "number": true, "card_number": true,
 		"cardNumber": true, "cvc": true, "CVV": true, "pan": true, "DATABASE_URL": true, "otp": true,
+		"db_pwd": true, "Passcode": true, "id_jwt": true, "X-Authorization": true, "Session-Cookie": true, "sessionCookie": true,
+		"AWS_SECRET_ACCESS_KEY": true, "secretKey": true, "encryption-key": true, "recovery_codes": true, "code_verifier": true,
+		"client_assertion": true, "retry_key": true, "connectionString": true,
+		"cookies": false, "recovery": false, "key": false, "monkey": false, "pwdump": false, "sort_key": false, "primary_key": false,
 		"passwords_changed": false, "tokens": false, "retoken": false, "discard": false, "page_number": false, "cardinality": false,
 		"status": false, "company": false, "spin": false, "authorization_id": false, "": false, "d": false, "secretary": false,
 	} {
