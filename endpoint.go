@@ -3,6 +3,7 @@ package ashlar
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/metric"
@@ -23,8 +24,8 @@ type endpoint struct {
 	active   metric.Gauge
 	received metric.Histogram
 	sent     metric.Histogram
-	took     [classes]child[metric.Histogram]
-	requests [methods][classes]child[metric.Counter]
+	took     [classes]atomic.Pointer[metric.Histogram]
+	requests [methods][classes]atomic.Pointer[metric.Counter] // some 0.5 kB
 }
 
 // endpoint returns what counts the requests of op. What they are likely to be
@@ -40,12 +41,30 @@ func (m *meters) endpoint(op string, likely ...string) *endpoint {
 	return e
 }
 
+// count returns a child that is made when it is first needed: most operations
+// have few of all that there can be.
 func (e *endpoint) count(method, class int) metric.Counter {
-	return e.requests[method][class].get(e.m.requests, e.op, methodNames[method], classNames[class])
+	place := &e.requests[method][class]
+	if made := place.Load(); made != nil {
+		return *made
+	}
+	return keep(place, e.m.requests, e.op, methodNames[method], classNames[class])
 }
 
 func (e *endpoint) time(class int) metric.Histogram {
-	return e.took[class].get(e.m.durations, e.op, classNames[class])
+	place := &e.took[class]
+	if made := place.Load(); made != nil {
+		return *made
+	}
+	return keep(place, e.m.durations, e.op, classNames[class])
+}
+
+// keep makes a child and puts it in its place; whoever does so at the same time
+// has the same child.
+func keep[M any](place *atomic.Pointer[M], f *metric.Family[M], values ...string) M {
+	made := f.Declare(values...)
+	place.Store(&made)
+	return made
 }
 
 // meter has the requests that next answers counted as op's.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/limit"
@@ -154,17 +153,4 @@ func readGate(d *declaring, gate *limit.Gate) {
 		d.read("ashlar_shed_admitted_total", "Requests that were let in.", func() float64 { return float64(gate.Stats().Admitted[p]) }, label)
 		d.read("ashlar_shed_refused_total", "Requests that were refused because there was too much load.", func() float64 { return float64(gate.Stats().Shed[p]) }, label)
 	}
-}
-
-// A child is made when it is first needed, and found without a lookup from
-// then on.
-type child[M any] struct{ made atomic.Pointer[M] }
-
-func (c *child[M]) get(f *metric.Family[M], values ...string) M {
-	if m := c.made.Load(); m != nil {
-		return *m
-	}
-	m := f.Declare(values...) // a second maker gets the same
-	c.made.Store(&m)
-	return m
 }

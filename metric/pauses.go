@@ -19,11 +19,14 @@ type pause struct {
 }
 
 func newPauses() pauses {
+	seconds := func(name, help string) *prometheus.Desc {
+		return prometheus.V2.NewDesc(name, help, prometheus.UnconstrainedLabels(nil), nil, prometheus.WithUnit("seconds"))
+	}
 	return pauses{[]pause{
-		{"/sched/latencies:seconds", prometheus.NewDesc("go_sched_latencies_seconds",
-			"How long goroutines that could run have waited for a processor.", nil, nil)},
-		{"/sched/pauses/total/gc:seconds", prometheus.NewDesc("go_sched_pauses_total_gc_seconds",
-			"How long the garbage collector has stopped the program, each time.", nil, nil)},
+		{"/sched/latencies:seconds", seconds("go_sched_latencies_seconds",
+			"How long goroutines that could run have waited for a processor.")},
+		{"/sched/pauses/total/gc:seconds", seconds("go_sched_pauses_total_gc_seconds",
+			"How long the garbage collector has stopped the program, each time.")},
 	}}
 }
 
