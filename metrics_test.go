@@ -23,6 +23,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 const (
@@ -85,11 +86,19 @@ func awaits(t *testing.T, app *ashlartest.App, series string, enough func(float6
 	}
 }
 
+// nowhere is where traces end in these tests.
+type nowhere struct{}
+
+func (nowhere) Export(context.Context, []*trace.Record) error { return nil }
+func (nowhere) Close(context.Context) error                   { return nil }
+
 // measured is an app of which every metric that an app can have shows: with
 // sign-in, limits, shedding and idempotent commands.
 func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
 	t.Helper()
-	app := ashlartest.Open(t, "ASHLAR_SHED", "auto", "ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0")
+	app := ashlartest.Open(t, "ASHLAR_SHED", "auto", "ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0",
+		"ASHLAR_TRACE_PEERS", "192.0.2.1/32")
+	app.Trace(trace.Options{Exporter: nowhere{}, Sampler: trace.Ratio(0).ParentBased()}, nil)
 	app.Mount(ashlar.Module{
 		Name: "visits",
 		Operations: append([]op.Operation{
@@ -263,24 +272,28 @@ func TestARolledBackEventIsNotCounted(t *testing.T) {
 	shows(t, app, map[string]float64{`ashlar_security_events_total{kind="counted",outcome="succeeded"}`: 1})
 }
 
-// TestSlowBucketsLeadToTraces: a request whose trace is recorded is the
-// exemplar of its bucket, and one that is not recorded is none.
+// TestSlowBucketsLeadToTraces: a request whose trace is kept is the exemplar
+// of its bucket, be it sampled or kept because it failed; one whose trace is
+// nowhere to be found is none.
 func TestSlowBucketsLeadToTraces(t *testing.T) {
 	t.Parallel()
 	app := measured(t)
-	const sampled, unsampled = "4bf92f3577b34da6a3ce929d0e0e4736", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	const sampled, failed, forgotten = "4bf92f3577b34da6a3ce929d0e0e4736", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccccccccccc"
 	ask := func(path, id, flags string) {
 		app.Anonymous().With("Traceparent", "00-"+id+"-00f067aa0ba902b7-"+flags).Do("GET", path, "")
 	}
 	ask("/hello/ann", sampled, "01")
-	ask("/hello/panic", unsampled, "00")
+	ask("/hello/panic", failed, "00")
+	ask("/hello/ann", forgotten, "00")
 	text := scrape(t, app, openMetrics)
-	found := regexp.MustCompile(`(?m)^http_server_request_duration_seconds_bucket\{op="greetings.public",status="2xx",le="[^"]+"\} 1 # \{trace_id="` + sampled + `"\}`)
-	if !found.MatchString(text) {
-		t.Error("the sampled request is no exemplar")
+	for class, id := range map[string]string{"2xx": sampled, "5xx": failed} {
+		exemplar := regexp.MustCompile(`(?m)^http_server_request_duration_seconds_bucket\{op="greetings.public",status="` + class + `",le="[^"]+"\} \d # \{trace_id="` + id + `"\}`)
+		if !exemplar.MatchString(text) {
+			t.Errorf("%s: trace %s is no exemplar", class, id)
+		}
 	}
-	if strings.Contains(text, unsampled) {
-		t.Error("a request that was not sampled is an exemplar")
+	if strings.Contains(text, forgotten) {
+		t.Error("an exemplar names a trace that was not kept")
 	}
 }
 

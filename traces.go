@@ -37,6 +37,7 @@ func (a *App) Trace(o trace.Options, err error) {
 	}
 	a.tracer = trace.NewTracer(o)
 	a.DB.Watch(noteStatement)
+	a.note(a.readTraces(a.tracer))
 }
 
 // endTraces exports what is left, for as long as somebody may wait for it.
