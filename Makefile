@@ -88,7 +88,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 
 ##@ Now and then
 
-.PHONY: fuzz bench cover tools clean
+.PHONY: fuzz bench bench-peers cover tools clean
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
@@ -96,6 +96,9 @@ bench: ## Run the benchmarks COUNT (6) times, medians by benchstat, raw figures 
 	@mkdir -p bin
 	go test -run '^$$' -bench '$(or $(RUN),.)' -benchmem -count $(COUNT) $(PKG) | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
+
+bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, NestJS: 15 minutes, writes bench/results/ (QUICK=1: 3 minutes, writes nothing)
+	cd bench && go run ./peers $(if $(QUICK),-quick)
 
 cover: ## Show which lines no test reaches, in bin/cover.html
 	@mkdir -p bin

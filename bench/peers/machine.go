@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// tick is the unit of processor time in /proc, USER_HZ: 100 on every Linux
+// that Go runs on.
+const tick = 10 * time.Millisecond
+
+// cpu is the processor time of a server's processes so far.
+func (s *server) cpu() (sum time.Duration, err error) {
+	for _, pid := range s.Pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return 0, err
+		}
+		_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
+		fields := strings.Fields(rest)
+		if len(fields) < 13 {
+			return 0, fmt.Errorf("/proc/%d/stat is not as proc(5) says", pid)
+		}
+		n, err := ticks(fields[11:13]) // utime, stime
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+func ticks(fields []string) (sum time.Duration, err error) {
+	for _, field := range fields {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(n) * tick
+	}
+	return sum, nil
+}
+
+// memory is a server's share of the pages that it has in memory (PSS).
+func (s *server) memory() (bytes int64, err error) {
+	for _, pid := range s.Pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		if err != nil {
+			return 0, err
+		}
+		for line := range strings.Lines(string(text)) {
+			if kib, ok := strings.CutPrefix(line, "Pss:"); ok {
+				n, err := strconv.ParseInt(strings.Fields(kib)[0], 10, 64)
+				if err != nil {
+					return 0, err
+				}
+				bytes += n << 10
+			}
+		}
+	}
+	return bytes, nil
+}
+
+// machineCPU is the time that all processors together were not idle.
+func machineCPU() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 {
+		return 0, errors.New("/proc/stat is not as proc(5) says")
+	}
+	busy := append(append([]string{}, fields[1:4]...), fields[6:9]...) // neither idle nor iowait; guests are in user
+	return ticks(busy)
+}
+
+// ownCPU is the processor time of this process.
+func ownCPU() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		panic(err) // RUSAGE_SELF cannot fail
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// machine is what the figures belong to.
+type machine struct {
+	CPU        string            `json:"cpu"`
+	Processors int               `json:"processors"`
+	Memory     string            `json:"memory"`
+	Kernel     string            `json:"kernel"`
+	Go         string            `json:"go"`
+	Node       string            `json:"node,omitempty"`
+	Versions   map[string]string `json:"versions"`
+}
+
+func (b starter) machine(ctx context.Context, chosen []peer) machine {
+	m := machine{Processors: runtime.NumCPU(), Go: strings.TrimPrefix(runtime.Version(), "go"), Versions: map[string]string{}}
+	m.CPU, _, _ = strings.Cut(after("/proc/cpuinfo", "model name"), "\n")
+	if kib, err := strconv.ParseInt(strings.TrimSuffix(after("/proc/meminfo", "MemTotal"), " kB"), 10, 64); err == nil {
+		m.Memory = fmt.Sprintf("%d GiB", (kib+1<<19)>>20)
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = strings.TrimSpace(string(text))
+	}
+	if text, err := exec.CommandContext(ctx, "node", "--version").Output(); err == nil {
+		m.Node = strings.TrimPrefix(strings.TrimSpace(string(text)), "v")
+	}
+	for _, p := range chosen {
+		if v := b.version(p); v != "" {
+			m.Versions[p.name] = v
+		}
+	}
+	return m
+}
+
+// after returns what a file of /proc says after a name and a colon.
+func after(file, name string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// version is that of a peer's framework, as it was built or installed.
+func (b starter) version(p peer) string {
+	if p.language == inNode {
+		text, err := os.ReadFile(filepath.Join(b.nodeDir, "node_modules", p.framework, "package.json"))
+		if err != nil {
+			return ""
+		}
+		var about struct{ Version string }
+		if err := json.Unmarshal(text, &about); err != nil {
+			return ""
+		}
+		return about.Version
+	}
+	info, err := buildinfo.ReadFile(filepath.Join(b.dir, "bin", p.name))
+	if err != nil {
+		return ""
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == p.framework {
+			return strings.TrimPrefix(dep.Version, "v")
+		}
+	}
+	return ""
+}
