@@ -22,7 +22,7 @@ func (a *App) Identities(admit auth.Admit) *auth.Identities {
 	service, err := auth.NewIdentities(auth.IdentitiesConfig{
 		Accounts: accountTable{a}, Identities: identityTable{a.DB, a.audit()}, Sessions: a.Accounts, Admit: admit, Role: a.Policy.Knows,
 		Cookies: a.cfg.SignInCookie == switchOn, Audit: a.audit(), Key: a.identityKey, Who: a.authenticate,
-		SecondFactor: a.factors, Limit: a.limits.enterSignIn,
+		SecondFactor: a.factors, Limit: a.limits.enterSignIn, Revocations: a.revocations,
 	})
 	a.note(err)
 	s := identities{service}

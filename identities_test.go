@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/auth/authtest"
@@ -350,6 +351,65 @@ func TestSigningInWithAProviderIsLimited(t *testing.T) {
 		if limited := w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") != ""; limited != (i >= 2) {
 			t.Errorf("request %d, %s %s: %d %s", i, request.method, request.path, w.Code, w.Body)
 		}
+	}
+}
+
+// P10.8, P11.10: what somebody began with a stolen token is over when its
+// session is, or an identity linked meanwhile would be a way in that stays.
+func TestALinkEndsWithTheSessionThatAskedForIt(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(ctx context.Context, app *ashlartest.App, account auth.Account, session auth.Grant) error{
+		"": nil,
+		"signed out": func(ctx context.Context, app *ashlartest.App, _ auth.Account, g auth.Grant) error {
+			return app.Accounts.Logout(ctx, auth.LogoutInput{RefreshToken: g.RefreshToken})
+		},
+		"a password set": func(ctx context.Context, app *ashlartest.App, a auth.Account, _ auth.Grant) error {
+			return app.Accounts.SetPassword(ctx, a.ID, "another-square-and-true")
+		},
+		"disabled, and enabled": func(ctx context.Context, app *ashlartest.App, a auth.Account, _ auth.Grant) error {
+			return errors.Join(app.Accounts.Disable(ctx, a.ID), app.Accounts.Enable(ctx, a.ID))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app, service := identityApp(t)
+			signIn, err := oidc.New(oidc.Config{
+				Origin: "https://pay.test", Identities: service, Log: app.App.Log,
+				Providers: []oidc.Provider{{Name: "corp", Issuer: smallProvider(t).URL, ClientID: "pay"}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			signIn.Mount(app.Handle)
+			account := annAt(t, app)
+			grant, err := app.Accounts.OpenSession(t.Context(), account)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begun := app.Bearer(grant.AccessToken).Do("POST", "/v1/auth/oidc/corp", "")
+			var answer struct{ Location string }
+			if err := json.Unmarshal(begun.Body.Bytes(), &answer); err != nil {
+				t.Fatal(err)
+			}
+			there, err := url.Parse(answer.Location)
+			if err != nil || begun.Code != http.StatusOK {
+				t.Fatalf("%d %s %v", begun.Code, begun.Body, err)
+			}
+			want := http.StatusSeeOther
+			if end != nil {
+				want = http.StatusForbidden
+				ctx := access.With(t.Context(), app.Policy.Principal(account.ID, account.Tenant, account.Role))
+				if err := end(ctx, app, account, grant); err != nil {
+					t.Fatal(err)
+				}
+			}
+			back := "/v1/auth/oidc/corp/callback?" + url.Values{"state": {there.Query().Get("state")}, "code": {there.Query().Get("nonce")}}.Encode()
+			ended := withCookies(app, begun).Do("GET", back, "")
+			linked, err := service.Of(t.Context(), account.ID)
+			if err != nil || ended.Code != want || len(linked) != map[bool]int{true: 1, false: 0}[end == nil] {
+				t.Errorf("%d %s, and the account has %d identities, %v", ended.Code, ended.Body, len(linked), err)
+			}
+		})
 	}
 }
 

@@ -52,6 +52,9 @@ type IdentitiesConfig struct {
 	// Who finds the principal of a request, so that somebody signed in can link
 	// an identity. Nil: nobody can.
 	Who func(r *http.Request) (access.Principal, error)
+	// Revocations know whether the session has ended that asked to link an
+	// identity. Nil: only a change of the account's epoch is noticed.
+	Revocations *Revocations
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -92,20 +95,53 @@ func (s *Identities) Enter(ctx context.Context) error {
 // Key returns the 32 bytes that seal what a browser keeps.
 func (s *Identities) Key() []byte { return s.c.Key }
 
-// Person returns the principal of a request, or why it may not link an
-// identity: it is nobody, or an API key.
-func (s *Identities) Person(r *http.Request) (access.Principal, error) {
+// A Linker is somebody signed in who is about to add an identity, as it is
+// remembered between the two steps of that.
+type Linker struct {
+	Account string `json:"a"`
+	Session string `json:"s,omitempty"`
+	Epoch   int64  `json:"e,omitempty"`
+}
+
+// Linker returns who sends a request, or why they may not link an identity:
+// it is nobody, or an API key.
+func (s *Identities) Linker(r *http.Request) (Linker, error) {
 	if s.c.Who == nil {
-		return access.Principal{}, fault.ErrUnauthenticated
+		return Linker{}, fault.ErrUnauthenticated
 	}
 	who, err := s.c.Who(r)
 	if err != nil {
-		return access.Principal{}, err
+		return Linker{}, err
 	}
 	if who.Anonymous() {
-		return access.Principal{}, fault.ErrUnauthenticated
+		return Linker{}, fault.ErrUnauthenticated
 	}
-	return person(access.With(r.Context(), who))
+	if who, err = person(access.With(r.Context(), who)); err != nil {
+		return Linker{}, err
+	}
+	owner, err := s.c.Accounts.ByID(r.Context(), who.ID)
+	if errors.Is(err, ErrNoAccount) {
+		return Linker{}, fault.ErrDenied.Because("Only accounts of this application can have identities.")
+	}
+	if err != nil {
+		return Linker{}, fmt.Errorf("find the account to link: %w", err)
+	}
+	return Linker{Account: owner.ID, Session: who.Credential, Epoch: owner.Epoch}, nil
+}
+
+// LinkAs is [Identities.Link] for somebody who asked for it a while ago. It is
+// [ErrIdentity] as well if the session that asked has ended since: what is
+// linked is a way in that stays, so it must not come of a stolen token whose
+// owner has done all to get rid of the thief.
+func (s *Identities) LinkAs(ctx context.Context, asked Linker, who Identity) error {
+	owner, err := s.c.Accounts.ByID(ctx, asked.Account)
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return fmt.Errorf("find the account to link: %w", err)
+	}
+	if owner.Epoch != asked.Epoch || s.c.Revocations.Ended(asked.Session) {
+		return s.refuse(ctx, who, asked.Account, "the session that asked to link it has ended")
+	}
+	return s.Link(ctx, asked.Account, who)
 }
 
 // Recognize returns the account that signs in with an identity. The first time

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ashlar-go/ashlar/auth"
 )
 
 // The cookies, whose prefix makes browsers take them from this very host only,
@@ -29,13 +31,13 @@ const (
 // A flow is what the app has to remember between sending a browser to a
 // provider and seeing it again. The browser keeps it, sealed.
 type flow struct {
-	Provider string `json:"p"`
-	State    string `json:"s"` // comes back in the URL: that it was this browser that went
-	Nonce    string `json:"n"` // comes back in the id token: that it was made for this flow
-	Verifier string `json:"v"` // goes with the code: that it was this app that asked
-	ReturnTo string `json:"r"`
-	Link     string `json:"l,omitempty"` // account of somebody signed in who adds an identity
-	Until    int64  `json:"u"`           // unix seconds
+	Provider string       `json:"p"`
+	State    string       `json:"s"` // comes back in the URL: that it was this browser that went
+	Nonce    string       `json:"n"` // comes back in the id token: that it was made for this flow
+	Verifier string       `json:"v"` // goes with the code: that it was this app that asked
+	ReturnTo string       `json:"r"`
+	Link     *auth.Linker `json:"l,omitempty"` // somebody signed in who adds an identity
+	Until    int64        `json:"u"`           // unix seconds
 }
 
 // saltSize is how many random bytes give each cookie a key of its own: anyone

@@ -35,7 +35,7 @@ func (s *SignIn) Mount(handle func(pattern string, h http.Handler)) {
 
 // start sends the browser to the provider.
 func (s *SignIn) start(w http.ResponseWriter, r *http.Request) error {
-	location, err := s.begin(w, r, "")
+	location, err := s.begin(w, r, nil)
 	if err != nil {
 		return err
 	}
@@ -52,11 +52,11 @@ func (s *SignIn) link(w http.ResponseWriter, r *http.Request) error {
 	if err := s.crossing.Check(r); err != nil {
 		return fault.ErrDenied.Wrap(err)
 	}
-	who, err := s.identities.Person(r)
+	who, err := s.identities.Linker(r)
 	if err != nil {
 		return err
 	}
-	location, err := s.begin(w, r, who.ID)
+	location, err := s.begin(w, r, &who)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (s *SignIn) link(w http.ResponseWriter, r *http.Request) error {
 }
 
 // begin gives the browser a flow and returns the URL at the provider.
-func (s *SignIn) begin(w http.ResponseWriter, r *http.Request, account string) (location string, err error) {
+func (s *SignIn) begin(w http.ResponseWriter, r *http.Request, link *auth.Linker) (location string, err error) {
 	p, known := s.providers[r.PathValue("provider")]
 	if !known {
 		return "", fault.ErrNotFound
@@ -81,7 +81,7 @@ func (s *SignIn) begin(w http.ResponseWriter, r *http.Request, account string) (
 	}
 	f := flow{
 		Provider: p.Name, State: auth.Secret(), Nonce: auth.Secret(), Verifier: oauth2.GenerateVerifier(),
-		ReturnTo: target, Link: account, Until: s.now().Add(flowLife).Unix(),
+		ReturnTo: target, Link: link, Until: s.now().Add(flowLife).Unix(),
 	}
 	value, err := s.seal(f)
 	if err != nil {
@@ -147,8 +147,8 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) error {
 // settle does what the flow was begun for, and returns the fragment that tells
 // the page about it: one with a code, unless a session cookie says it all.
 func (s *SignIn) settle(ctx context.Context, w http.ResponseWriter, p *provider, f flow, who auth.Identity) (told string, err error) {
-	if f.Link != "" {
-		return "#linked=" + f.Provider, s.identities.Link(ctx, f.Link, who)
+	if f.Link != nil {
+		return "#linked=" + f.Provider, s.identities.LinkAs(ctx, *f.Link, who)
 	}
 	account, err := s.identities.Recognize(ctx, who)
 	if err != nil {
