@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy generated lint audit secrets race test bench-test acme-test
+STEPS := format vet tidy generated lint audit secrets race test bench-test acme-test otlp-test
 
 # The pinned tools have modules of their own, see tools/.
 TOOL := go tool -modfile=tools/go.mod
@@ -82,6 +82,9 @@ bench-test: ## Vet and test the comparison in bench/, a module of its own
 
 acme-test: ## Vet and test serve/acme against a certificate authority, a module of its own
 	go -C serve/acme/pebbletest vet ./... && go -C serve/acme/pebbletest test ./...
+
+otlp-test: ## Vet and test trace/otlp against an OpenTelemetry Collector, a module of its own
+	go -C trace/otlp/collectortest vet ./... && go -C trace/otlp/collectortest test ./...
 
 fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module cache
 	@.ci/fresh
