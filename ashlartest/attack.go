@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/id"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/rule"
 )
 
 // An Attack calls every operation of an app in every way that must fail: as
@@ -39,7 +40,8 @@ type Attack struct {
 	// Tenants are two tenants that exist, who must know nothing of each other.
 	Tenants [2]string
 	// Objects says for each operation whose input names an object, by a member
-	// "id" or one that ends in "_id", how to make such an object. An operation
+	// "id" or "ids" or one that ends in "_id" or "_ids", at whatever depth, how
+	// to make such an object. An operation
 	// that a confined role may call and that is missing here fails the test:
 	// its author has to show that it looks at whose object it is.
 	Objects map[string]Object
@@ -292,14 +294,34 @@ func (a Attack) objects(t *testing.T, app *App, people []*person) {
 	}
 }
 
-// naming lists the members of an input that name an object.
+// naming lists the members of an input that name an object, those of a member
+// with the path to them.
 func naming(s *op.Spec) (members []string) {
-	for _, f := range s.In.Object.Fields {
-		if f.Name == "id" || strings.HasSuffix(f.Name, "_id") || slices.Contains(s.PathFields, f.Name) {
-			members = append(members, f.Name)
+	var look func(t *rule.Type, path string, above []*rule.Struct)
+	look = func(t *rule.Type, path string, above []*rule.Struct) {
+		for t.Elem != nil {
+			t = t.Elem
+		}
+		if t.Object == nil || slices.Contains(above, t.Object) { // types may contain themselves
+			return
+		}
+		for _, f := range t.Object.Fields {
+			if names(f.Name) || path == "" && slices.Contains(s.PathFields, f.Name) {
+				members = append(members, path+f.Name)
+				continue
+			}
+			look(f.Type, path+f.Name+".", append(above, t.Object))
 		}
 	}
+	look(s.In, "", nil)
 	return members
+}
+
+// names reports whether a member of this name holds the id of an object, or
+// several.
+func names(member string) bool {
+	last := member[strings.LastIndexByte(member, '_')+1:]
+	return last == "id" || last == "ids"
 }
 
 func (a Attack) object(t *testing.T, s *op.Spec, object Object, may []*person) {

@@ -29,6 +29,7 @@ func TestAttackFindsWhatIsWrong(t *testing.T) {
 		"destroys them":        "answers its owner 404 after a stranger tried",
 		"shows private notes":  "answers 200 to a boss of \"\" for an object of somebody else",
 		"says nothing of them": "notes.get takes id from clerk, who must not touch another tenant's",
+		"hides them deeper":    "leaky.move takes ids, to.shelf_id from clerk, who must not touch another tenant's",
 	} {
 		t.Run(defect, func(t *testing.T) {
 			t.Parallel()
@@ -57,6 +58,11 @@ func TestAttackedNotebook(t *testing.T) {
 			return leaky(ctx, app.DB, defect, in)
 		}, op.Allow(read), op.Fails(errNoNote, errTaken)),
 	}})
+	if defect == "hides them deeper" {
+		app.Mount(ashlar.Module{Name: "mover", Operations: []op.Operation{
+			op.Command("leaky.move", "POST /leaky", func(context.Context, move) (struct{}, error) { return struct{}{}, nil }, op.Allow(write)),
+		}})
+	}
 	made := 0
 	a := ashlartest.Attack{
 		Confined: []string{"clerk"},
@@ -76,6 +82,16 @@ func TestAttackedNotebook(t *testing.T) {
 		a.Shared = nil
 	}
 	a.Run(t, app)
+}
+
+// move names objects where a quick look does not find them.
+type move struct {
+	IDs []string `json:"ids"`
+	To  place    `json:"to"`
+}
+
+type place struct {
+	ShelfID string `json:"shelf_id"`
 }
 
 // leaky finds a note of the caller's account, or what the defect lets it find.
