@@ -3,6 +3,7 @@ package ashlar
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 
 	"github.com/ashlar-go/ashlar/auth"
@@ -78,7 +79,7 @@ func (a *App) openAccounts(throwaway bool) error {
 	a.Accounts = auth.NewAccounts(auth.AccountsConfig{
 		Store: accountTable{a}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
 		SessionIdle: a.cfg.SessionIdle, SessionLife: a.cfg.SessionLife,
-		Throttle: a.limits.throttle, SecondFactor: a.factors, Audit: a.audit(), Log: a.Log,
+		Throttle: a.limits.throttle, SecondFactor: a.factors, Audit: a.audit(), Log: slog.New(lateLog{a}),
 	})
 	return a.openAPIKeys()
 }

@@ -48,6 +48,7 @@ type App struct {
 	lines          *logs.Buffer // what Log writes to, as it was opened
 	level          *logs.Level  // of Log, as it was opened
 	logFile        io.Closer    // nil where Log goes to standard output
+	copies         []logCopy
 	signing        *auth.Keys
 	tokens         *auth.Tokens
 	revocations    *auth.Revocations

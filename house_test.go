@@ -41,7 +41,7 @@ var house = []floor{
 	},
 	{
 		name:     "adapters", // one driver each, and the suites that prove them alike
-		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest auth/oidc serve/acme trace/otlp",
+		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest auth/oidc serve/acme trace/otlp logs/otlp",
 		may:      "words internal mechanisms",
 		tests:    "adapters",
 	},
@@ -99,8 +99,8 @@ var libraries = map[string]string{
 	"github.com/google/uuid":              "id",
 	"github.com/pressly/goose/v3":         "db",
 	"github.com/prometheus/client_golang": "metric",
-	"go.opentelemetry.io/otel":            "trace/otlp",
-	"go.opentelemetry.io/proto/otlp":      "trace/otlp",
+	"go.opentelemetry.io/otel":            "trace/otlp logs/otlp",
+	"go.opentelemetry.io/proto/otlp":      "trace/otlp logs/otlp",
 	"go.yaml.in/yaml/v3":                  "openapi",
 	"golang.org/x/crypto":                 "auth serve/acme",
 	"golang.org/x/oauth2":                 "auth/oidc",
@@ -114,7 +114,7 @@ var libraries = map[string]string{
 var testLibraries = map[string]string{
 	"github.com/go-json-experiment/json":       "internal/codec rest", // the decoder's oracle
 	"github.com/google/go-cmp":                 "...",
-	"google.golang.org/protobuf":               "trace/otlp",
+	"google.golang.org/protobuf":               "trace/otlp logs/otlp",
 	"github.com/santhosh-tekuri/jsonschema/v6": "...",
 	"modernc.org/sqlite":                       "idem", // proves that it works without db
 	"pgregory.net/rapid":                       "...",

@@ -3,6 +3,8 @@ package ashlar
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 
 	"golang.org/x/term"
@@ -40,6 +42,58 @@ func (a *App) openLog(ctx context.Context) error {
 	return nil
 }
 
+// CopyLog has the log's lines written to w too, as JSON, whatever form they have
+// elsewhere: to a collector, for which logs/otlp is made. Lines wait for w in a
+// buffer of their own, and what does not fit is dropped and counted. Call it
+// once the app is open, before Handler and Run; an err is reported by Run, and
+// without a w nothing changes, so that the call fits around a function that
+// finds both out:
+//
+//	app.CopyLog(otlp.New(ctx))
+func (a *App) CopyLog(w io.WriteCloser, err error) {
+	a.note(err)
+	if err != nil || w == nil {
+		return
+	}
+	c := logCopy{logs.NewBuffer(w), w}
+	a.copies = append(a.copies, c)
+	a.Log = slog.New(slog.NewMultiHandler(a.Log.Handler(),
+		logs.NewHandler(c.lines, logs.Options{Level: a.level, Context: requestIDs})))
+	a.health.Log = a.Log
+}
+
+// lateLog is the app's log as it will be: for what is made before CopyLog.
+type lateLog struct{ app *App }
+
+func (l lateLog) Enabled(ctx context.Context, level slog.Level) bool {
+	return l.app.Log.Enabled(ctx, level)
+}
+
+func (l lateLog) Handle(ctx context.Context, r slog.Record) error {
+	return l.app.Log.Handler().Handle(ctx, r)
+}
+
+func (l lateLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return l.app.Log.Handler().WithAttrs(attrs)
+}
+
+func (l lateLog) WithGroup(name string) slog.Handler { return l.app.Log.Handler().WithGroup(name) }
+
+// logCopy is where else the log goes.
+type logCopy struct {
+	lines *logs.Buffer
+	end   io.Closer
+}
+
+// linesDropped is how many lines were lost, in all places.
+func (a *App) linesDropped() float64 {
+	n := a.lines.Dropped()
+	for _, c := range a.copies {
+		n += c.lines.Dropped()
+	}
+	return float64(n)
+}
+
 // logFile is how the log is kept in files.
 func (c Config) logFile() rotate.Config {
 	return rotate.Config{
@@ -48,14 +102,23 @@ func (c Config) logFile() rotate.Config {
 }
 
 // endLog writes out what the log holds back, and has it hold back nothing from
-// then on.
-func (a *App) endLog() { _ = a.lines.Close() } // a log that fails must not fail the app
+// then on. A log that fails must not fail the app.
+func (a *App) endLog() {
+	_ = a.lines.Close()
+	for _, c := range a.copies {
+		_ = c.lines.Flush() // a request for each line from now on would be too much
+	}
+}
 
 // closeLog ends the log for good.
 func (a *App) closeLog() {
 	a.endLog()
 	if a.logFile != nil {
-		_ = a.logFile.Close() // neither
+		_ = a.logFile.Close()
+	}
+	for _, c := range a.copies {
+		_ = c.lines.Close()
+		_ = c.end.Close()
 	}
 }
 

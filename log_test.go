@@ -3,11 +3,13 @@ package ashlar_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ashlar-go/ashlar"
@@ -129,5 +131,72 @@ func TestAPanicLosesNoLine(t *testing.T) {
 	}()
 	if text := lines(); !strings.Contains(text, "the last words") {
 		t.Errorf("the log is %q", text)
+	}
+}
+
+// elsewhere takes a copy of the log.
+type elsewhere struct {
+	mu     sync.Mutex
+	text   strings.Builder
+	closed bool
+	fail   error
+}
+
+func (e *elsewhere) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fail != nil {
+		return 0, e.fail
+	}
+	return e.text.Write(p)
+}
+
+func (e *elsewhere) Close() error { e.closed = true; return nil }
+
+func TestACopyOfTheLogIsJSONAndHidesTheSame(t *testing.T) {
+	t.Parallel()
+	app, lines := logged(t, "ASHLAR_LOG_FORMAT", "text")
+	var there elsewhere
+	app.CopyLog(&there, nil)
+	app.CopyLog(nil, nil) // as where nothing is to be sent
+	app.Log.Debug("not said")
+	app.Log.With("token", "canary").WithGroup("g").Info("said", "password", "canary")
+	if err := app.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if text := lines(); !strings.Contains(text, "INFO  said token=*** g.password=***") {
+		t.Errorf("the log is %q", text)
+	}
+	if text := there.text.String(); !strings.Contains(text, `"level":"INFO","msg":"said","token":"***","g":{"password":"***"}}`) ||
+		strings.Count(text, "\n") != strings.Count(lines(), "\n") || !there.closed {
+		t.Errorf("the copy is %q (closed: %t)", text, there.closed)
+	}
+}
+
+func TestACopyThatFailsIsCounted(t *testing.T) {
+	t.Parallel()
+	app, lines := logged(t)
+	there := elsewhere{fail: errors.New("unreachable")}
+	app.CopyLog(&there, nil)
+	app.Log.Info("said")
+	if err := app.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(lines(), "said") {
+		t.Error("the log itself suffers")
+	}
+	scrape := admin(t, app, "GET", "/metrics", "").Body.String()
+	if want := "\nashlar_log_dropped_total 1\n"; !strings.Contains(scrape, want) {
+		t.Errorf("no %q in the metrics", want)
+	}
+}
+
+func TestACopyThatCannotBeIsReported(t *testing.T) {
+	t.Parallel()
+	app, _ := logged(t)
+	wrong := errors.New("OTEL_LOGS_EXPORTER: is wrong")
+	app.CopyLog(nil, wrong)
+	if _, err := app.Handler(); !errors.Is(err, wrong) {
+		t.Errorf("Handler = %v", err)
 	}
 }

@@ -25,7 +25,7 @@ func (d *declaring) read(name, help string, value func() float64, labels ...metr
 func (a *App) openMetrics() error {
 	d := &declaring{r: a.metrics}
 	d.read("ashlar_revocations", "Sessions, keys, accounts and roles whose end or change is remembered.", func() float64 { return float64(a.revocations.Len()) })
-	d.read("ashlar_log_dropped_total", "Lines of the log that were lost: beyond what may wait, or not written.", func() float64 { return float64(a.lines.Dropped()) })
+	d.read("ashlar_log_dropped_total", "Lines of the log that were lost: beyond what may wait, or not written.", a.linesDropped)
 	readDatabase(d, a.DB)
 	readWork(d, a.Work)
 	if a.gate != nil {
