@@ -2,7 +2,9 @@ package ashlar
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
@@ -26,12 +28,16 @@ type endpoint struct {
 	sent     metric.Histogram
 	took     [classes]atomic.Pointer[metric.Histogram]
 	requests [methods][classes]atomic.Pointer[metric.Counter] // some 0.5 kB
+
+	learning sync.Mutex                                // of faults
+	faults   atomic.Pointer[map[string]metric.Counter] // by code; replaced, not changed
 }
 
 // endpoint returns what counts the requests of op. What they are likely to be
 // is there from the start, so that a first failure is a rise and no new series.
 func (m *meters) endpoint(op string, likely ...string) *endpoint {
 	e := &endpoint{m: m, op: op, active: m.active.Declare(op), received: m.received.Declare(op), sent: m.sent.Declare(op)}
+	e.faults.Store(&map[string]metric.Counter{})
 	for _, method := range likely {
 		for _, class := range []int{success, clientFault, serverFault} {
 			e.count(methodIndex(method), class)
@@ -57,6 +63,35 @@ func (e *endpoint) time(class int) metric.Histogram {
 		return *made
 	}
 	return keep(place, e.m.durations, e.op, classNames[class])
+}
+
+// maxCodes is how many fault codes an operation is known to answer. Codes are
+// constants; this bounds the mistake of one that is not.
+const maxCodes = 100
+
+// fault looks its child up: only those who fail pay for that.
+func (e *endpoint) fault(code string) metric.Counter {
+	if c, ok := (*e.faults.Load())[code]; ok {
+		return c
+	}
+	return e.learn(code)
+}
+
+// learn adds a code to those that are known, which others read meanwhile.
+func (e *endpoint) learn(code string) metric.Counter {
+	e.learning.Lock()
+	defer e.learning.Unlock()
+	known := *e.faults.Load()
+	if c, ok := known[code]; ok {
+		return c
+	}
+	if len(known) >= maxCodes {
+		return e.m.faults.Declare(e.op, metric.Other)
+	}
+	more := maps.Clone(known)
+	more[code] = e.m.faults.Declare(e.op, code)
+	e.faults.Store(&more)
+	return more[code]
 }
 
 // keep makes a child and puts it in its place; whoever does so at the same time
@@ -102,7 +137,7 @@ func (m *meters) done(ctx context.Context, x serve.Exchange) {
 		e.sent.Observe(float64(x.Bytes))
 	}
 	if x.Code != "" {
-		m.faults.With(e.op, x.Code).Inc() // a lookup, by failures only
+		e.fault(x.Code).Inc()
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
@@ -104,5 +107,42 @@ func TestClassesAndMethods(t *testing.T) {
 		if methodIndex(method) != 0 {
 			t.Errorf("%q is told apart", method)
 		}
+	}
+}
+
+// TestCodesAreBounded: an operation that answers ever new codes, which should
+// be constants, adds a hundred of them and no more.
+func TestCodesAreBounded(t *testing.T) {
+	t.Parallel()
+	r := metric.New()
+	m, err := newMeters(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := m.endpoint("payments.get")
+	var counting sync.WaitGroup
+	for range 4 {
+		counting.Go(func() {
+			for i := range 300 {
+				e.fault("code_" + strconv.Itoa(i)).Inc()
+			}
+		})
+	}
+	counting.Wait()
+	w := httptest.NewRecorder()
+	r.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	codes, sum := 0, 0.
+	for line := range strings.Lines(w.Body.String()) {
+		if rest, ok := strings.CutPrefix(line, `ashlar_faults_total{code="`); ok {
+			v, err := strconv.ParseFloat(strings.Fields(rest)[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			codes++
+			sum += v
+		}
+	}
+	if codes != maxCodes+1 || sum != 1200 {
+		t.Errorf("%d codes with %v faults in all, want %d with 1200", codes, sum, maxCodes+1)
 	}
 }

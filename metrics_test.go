@@ -113,6 +113,7 @@ func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
 		Migrations: fstest.MapFS{"1_visits.sql": {Data: []byte("-- +goose Up\nCREATE TABLE visits (name TEXT);\n-- +goose Down\nDROP TABLE visits;\n")}},
 	})
 	app.Handle("/plain/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("plain")) }))
+	app.Handle(`/od"d\\/`, http.NotFoundHandler())
 	furnish(t, app)
 	return app
 }

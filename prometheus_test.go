@@ -40,7 +40,7 @@ func TestPromtoolFindsNothing(t *testing.T) {
 	promtool := program(t, "promtool", "ASHLAR_TEST_PROMTOOL")
 	app := measured(t)
 	exercise(t, app)
-	lint := exec.CommandContext(t.Context(), promtool, "check", "metrics") //nolint:gosec // whoever runs the tests named it
+	lint := exec.CommandContext(t.Context(), promtool, "check", "metrics")
 	lint.Stdin = strings.NewReader(scrape(t, app, textFormat))
 	if out, err := lint.CombinedOutput(); err != nil || len(bytes.TrimSpace(out)) > 0 {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
@@ -103,7 +103,7 @@ func startPrometheus(t *testing.T, binary, target string, flags ...string) prome
 	for range tries {
 		addr := freeAddr(t)
 		arguments := append([]string{"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + addr}, flags...)
-		server := exec.Command(binary, arguments...) //nolint:gosec,noctx // whoever runs the tests named it; the cleanup ends it
+		server := exec.Command(binary, arguments...)
 		server.Stdout, server.Stderr = &out, &out
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
@@ -126,7 +126,7 @@ func startPrometheus(t *testing.T, binary, target string, flags ...string) prome
 // freeAddr is an address of loopback where nobody listens now.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func ready(addr string, done <-chan error) bool {
 			return false
 		case <-time.After(20 * time.Millisecond):
 		}
-		if r, err := http.Get("http://" + addr + "/-/ready"); err == nil { //nolint:noctx,gosec // a test's own server
+		if r, err := http.Get("http://" + addr + "/-/ready"); err == nil { //nolint:gosec // a test's own server
 			_ = r.Body.Close()
 			if r.StatusCode == http.StatusOK {
 				return true
@@ -157,7 +157,7 @@ func (s prometheusServer) awaits(t *testing.T, query string, right func(float64)
 	t.Helper()
 	var body []byte
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		r, err := http.Get(s.url + "/api/v1/query?query=" + url.QueryEscape(query)) //nolint:noctx,gosec // a test's own server
+		r, err := http.Get(s.url + "/api/v1/query?query=" + url.QueryEscape(query)) //nolint:gosec // a test's own server
 		if err != nil {
 			t.Fatal(err)
 		}
