@@ -146,3 +146,29 @@ func TestCodesAreBounded(t *testing.T) {
 		t.Errorf("%d codes with %v faults in all, want %d with 1200", codes, sum, maxCodes+1)
 	}
 }
+
+// BenchmarkScrape is what Prometheus costs an app of sixty operations, all of
+// which have answered in every class.
+func BenchmarkScrape(b *testing.B) {
+	r := metric.New()
+	m, err := newMeters(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 60 {
+		e := m.endpoint("module.operation_"+strconv.Itoa(i), http.MethodGet)
+		for class := success; class <= serverFault; class++ {
+			for ms := range 200 {
+				e.time(class).Observe(float64(ms) / 1000)
+			}
+		}
+	}
+	h, request := r.Handler(), httptest.NewRequest("GET", "/metrics", nil)
+	size := 0
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, request)
+		size = w.Body.Len()
+	}
+	b.ReportMetric(float64(size)/1024, "KiB/scrape")
+}
