@@ -6,23 +6,18 @@ import (
 	"time"
 )
 
-// run collects batches and exports them until the tracer is closed.
+// run exports until the tracer is closed.
 func (t *Tracer) run() {
 	defer close(t.stopped)
 	var b batch
-	timer := time.NewTimer(t.o.Delay)
-	timer.Stop()
+	tick := time.NewTicker(t.o.Delay)
+	defer tick.Stop()
 	for {
 		select {
-		case k := <-t.queue:
-			if len(b.spans) == 0 {
-				timer.Reset(t.o.Delay)
-			}
-			if b.add(k); len(b.spans) >= t.o.Batch {
-				t.export(&b)
-			}
-		case <-timer.C:
-			t.export(&b)
+		case <-tick.C:
+			t.drain(&b)
+		case <-t.full:
+			t.drain(&b)
 		case done := <-t.flush:
 			t.drain(&b)
 			close(done)
@@ -33,19 +28,19 @@ func (t *Tracer) run() {
 	}
 }
 
-// drain exports all that waits now.
+// drain exports all that waits, in batches.
 func (t *Tracer) drain(b *batch) {
 	for {
-		select {
-		case k := <-t.queue:
+		b.taken = t.dequeue(b.taken)
+		if len(b.taken) == 0 {
+			return
+		}
+		for _, k := range b.taken {
 			if b.add(k); len(b.spans) >= t.o.Batch {
 				t.export(b)
 			}
-			continue
-		default:
 		}
 		t.export(b)
-		return
 	}
 }
 
@@ -54,6 +49,7 @@ func (t *Tracer) drain(b *batch) {
 type batch struct {
 	spans    []*Record
 	requests []kept
+	taken    []kept
 	told     time.Time // of the last failure
 }
 

@@ -36,7 +36,7 @@ type Options struct {
 	Queue int
 	// Batch is how many spans are exported together. Zero means 512.
 	Batch int
-	// Delay is how long a span may wait for others. Zero means 5s.
+	// Delay is how often a batch leaves that is not full. Zero means 5s.
 	Delay time.Duration
 	// Timeout bounds one Export. Zero means 30s.
 	Timeout time.Duration
@@ -57,21 +57,24 @@ type Tracer struct {
 	o       Options
 	slow    time.Duration
 	held    atomic.Int64 // chunks, by requests and in the queue
-	waiting atomic.Int64 // spans in the queue
-	queue   chan kept
+	waiting atomic.Int64 // spans in the queue or being exported
+	full    chan struct{}
 	flush   chan chan struct{}
 	stop    chan struct{}
 	stopped chan struct{}
 	closing sync.Once
-	closed  atomic.Bool
+
+	mu     sync.Mutex
+	queue  []kept
+	closed bool
 
 	exported, dropped, failed atomic.Int64
 }
 
 // kept is one request on its way to the exporter.
 type kept struct {
-	first         *chunk
-	spans, chunks int
+	first  *chunk
+	chunks int
 }
 
 // NewTracer returns a Tracer, and starts its goroutine: close it.
@@ -80,7 +83,7 @@ func NewTracer(o Options) *Tracer {
 	o.Delay, o.Timeout, o.Slow = cmp.Or(o.Delay, 5*time.Second), cmp.Or(o.Timeout, 30*time.Second), cmp.Or(o.Slow, time.Second)
 	t := &Tracer{
 		o: o, slow: o.Slow,
-		queue: make(chan kept, o.Queue), // one is at least one span, so a send never waits
+		full:  make(chan struct{}, 1),
 		flush: make(chan chan struct{}),
 		stop:  make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -145,20 +148,44 @@ func (t *Tracer) take() bool {
 
 func (t *Tracer) give(n int) { t.held.Add(-int64(n)) }
 
-// hand gives a request to the goroutine that exports.
+// hand queues a request for the goroutine that exports. It wakes it only for a
+// whole batch: to wake a goroutine for each request would cost more than all
+// that was written down.
 func (t *Tracer) hand(first *chunk, spans, held int) {
 	n := int64(spans)
-	if t.waiting.Add(n) <= int64(t.o.Queue) && !t.closed.Load() {
+	waiting := t.waiting.Add(n)
+	if waiting > int64(t.o.Queue) || !t.enqueue(kept{first, held}) {
+		t.waiting.Add(-n)
+		t.dropped.Add(n)
+		release(first)
+		t.give(held)
+		return
+	}
+	if waiting >= int64(t.o.Batch) {
 		select {
-		case t.queue <- kept{first, spans, held}:
-			return
-		default:
+		case t.full <- struct{}{}:
+		default: // it knows
 		}
 	}
-	t.waiting.Add(-n)
-	t.dropped.Add(n)
-	release(first)
-	t.give(held)
+}
+
+func (t *Tracer) enqueue(k kept) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.queue = append(t.queue, k)
+	}
+	return !t.closed
+}
+
+// dequeue takes all that is queued; spare is what it took before.
+func (t *Tracer) dequeue(spare []kept) []kept {
+	clear(spare)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken := t.queue
+	t.queue = spare[:0]
+	return taken
 }
 
 // Flush exports what was kept until now, or returns when ctx ends.
@@ -190,7 +217,9 @@ func (t *Tracer) Close(ctx context.Context) error {
 	}
 	var err error
 	t.closing.Do(func() {
-		t.closed.Store(true)
+		t.mu.Lock()
+		t.closed = true
+		t.mu.Unlock()
 		close(t.stop)
 		select {
 		case <-t.stopped:

@@ -43,7 +43,7 @@ func TestCanaries(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "app.db")
-	s := open(t, "DATABASE_URL", "sqlite:"+file, "ASHLAR_DATA_DIR", dir,
+	s, traces := openTraced(t, "DATABASE_URL", "sqlite:"+file, "ASHLAR_DATA_DIR", dir,
 		"ASHLAR_LIMIT_ADDRESS", "off", "ASHLAR_LIMIT_SIGN_IN", "off", "ASHLAR_LIMIT_PRINCIPAL", "off")
 	x := &aviary{service: s}
 	t.Cleanup(func() {
@@ -82,6 +82,7 @@ func TestCanaries(t *testing.T) {
 			t.Errorf("the log has no %s, so nothing is shown", line)
 		}
 	}
+	searched["traces"] = traces.closed(t, s)
 	searched["log"], searched["answers"] = []byte(s.Log()), x.answers.Bytes()
 	for where, content := range searched {
 		if len(content) == 0 {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +16,7 @@ import (
 	"github.com/ashlar-go/ashlar/examples/payments/internal/money"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // TestMain lets the test binary be the program itself, so that tests can run
@@ -46,7 +51,49 @@ type service struct {
 // open is the real application: its own migrated SQLite, no socket.
 func open(t testing.TB, env ...string) service {
 	t.Helper()
-	app := ashlartest.Open(t, env...)
+	return use(t, ashlartest.Open(t, env...))
+}
+
+// openTraced is open with every request traced. The traces are whole when the
+// app is closed.
+func openTraced(t testing.TB, env ...string) (service, *album) {
+	t.Helper()
+	app, traces := ashlartest.Open(t, env...), new(album)
+	app.Trace(trace.Options{Exporter: traces, Sampler: trace.Ratio(1), Queue: 1 << 20}, nil)
+	return use(t, app), traces
+}
+
+// album keeps what is traced, as text.
+type album struct{ text bytes.Buffer }
+
+func (a *album) Export(_ context.Context, spans []*trace.Record) error {
+	for _, s := range spans {
+		fmt.Fprintln(&a.text, s.Name, s.Error, s.Context.State)
+		for _, f := range s.Attrs() {
+			fmt.Fprintln(&a.text, f.Key, f.Value())
+		}
+	}
+	return nil
+}
+
+func (*album) Close(context.Context) error { return nil }
+
+// closed ends the app and returns its traces, which have to be of payments.
+func (a *album) closed(t *testing.T, s service) []byte {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, span := range []string{"payments.authorize", "INSERT payments", "card network: authorize"} {
+		if !strings.Contains(a.text.String(), span) {
+			t.Errorf("the traces have no %s, so nothing is shown", span)
+		}
+	}
+	return a.text.Bytes()
+}
+
+func use(t testing.TB, app *ashlartest.App) service {
+	t.Helper()
 	build(app.App, Config{SettleAfter: time.Minute})
 	app.Migrate()
 	s := service{

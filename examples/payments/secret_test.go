@@ -17,7 +17,7 @@ import (
 func TestCardNumbersLeaveNoTrace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := open(t, "DATABASE_URL", "sqlite:"+filepath.Join(dir, "app.db"), "ASHLAR_DATA_DIR", dir)
+	s, traces := openTraced(t, "DATABASE_URL", "sqlite:"+filepath.Join(dir, "app.db"), "ASHLAR_DATA_DIR", dir)
 
 	const cvc, mistyped = "7391", card.Number("4242424242424241")
 	numbers := []card.Number{
@@ -72,6 +72,7 @@ func TestCardNumbersLeaveNoTrace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	searched["traces"] = traces.closed(t, s)
 	code := regexp.MustCompile(`(^|[^0-9A-Za-z.])x?` + cvc + `([^0-9A-Za-z]|$)`)
 	for where, content := range searched {
 		if len(content) == 0 && where != "log" && where != "app.db" {

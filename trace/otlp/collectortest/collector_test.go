@@ -155,4 +155,3 @@ func (c *collector) text(t *testing.T) string {
 	}
 	return string(all)
 }
-
