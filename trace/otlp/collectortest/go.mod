@@ -4,8 +4,6 @@ module github.com/ashlar-go/ashlar/trace/otlp/collectortest
 
 go 1.26.0
 
-replace github.com/ashlar-go/ashlar => ../../..
-
 require (
 	go.opentelemetry.io/collector/component v1.60.0
 	go.opentelemetry.io/collector/confmap v1.60.0
