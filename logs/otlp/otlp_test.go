@@ -93,7 +93,7 @@ func clean(t *testing.T, env ...string) {
 	}
 }
 
-func TestLinesArriveAsRecords(t *testing.T) {
+func TestLinesArriveAsRecords(t *testing.T) { //nolint:paralleltest // sets variables
 	r := receive(t)
 	clean(t, "OTEL_EXPORTER_OTLP_ENDPOINT", r.URL, "OTEL_SERVICE_NAME", "payments")
 	w, err := otlp.New(t.Context())
@@ -135,7 +135,7 @@ no JSON
 	}
 }
 
-func TestACollectorThatRefusesIsAnError(t *testing.T) {
+func TestACollectorThatRefusesIsAnError(t *testing.T) { //nolint:paralleltest // sets variables
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "no", http.StatusForbidden)
 	}))
@@ -152,8 +152,8 @@ func TestACollectorThatRefusesIsAnError(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentSaysWhetherAndWhereTo(t *testing.T) {
-	for _, c := range []struct {
+func TestTheEnvironmentSaysWhetherAndWhereTo(t *testing.T) { //nolint:paralleltest // sets variables
+	for _, c := range []struct { //nolint:paralleltest // the cases set variables
 		env  []string
 		on   bool
 		fail string // the variable that the error names
