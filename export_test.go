@@ -19,5 +19,8 @@ func NoteAPIKeys(ctx context.Context, a *App) error { return a.noteAPIKeys(ctx) 
 // FollowRevocations is the task that keeps up with other instances.
 func FollowRevocations(ctx context.Context, a *App) error { return a.followRevocations(ctx) }
 
+// LoadRevocations is one step of that task.
+func LoadRevocations(ctx context.Context, a *App) error { return a.loadRevocations(ctx) }
+
 // AdminOf is what an app's private listener serves.
 func AdminOf(a *App) (http.Handler, error) { return a.admin() }

@@ -17,8 +17,10 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -157,6 +159,58 @@ func TestReplaySurvivesRotation(t *testing.T) {
 	r := ashlartest.Call[order](open(keys), "orders.place", newOrder{"chisel"})
 	if again := r.OK(); again.ID != first.ID || r.Header("Idempotency-Replayed") != "true" {
 		t.Errorf("%s became %s", first.ID, again.ID)
+	}
+}
+
+// P11.10: a database that was put back, or replaced by a copy that had not got
+// everything, gives numbers out again that the instances have seen already.
+// What is revoked then counts on them all the same.
+func TestRevocationsOfADatabaseThatWasPutBack(t *testing.T) {
+	t.Parallel()
+	database := "sqlite:" + t.TempDir() + "/app.db"
+	open := func() *ashlartest.App {
+		app := ashlartest.Open(t, "DATABASE_URL", database)
+		app.Grant("clerk")
+		app.Mount(ashlar.SignIn(app.App))
+		app.Migrate()
+		return app
+	}
+	one, two := open(), open()
+	account, err := one.Accounts.Create(t.Context(), auth.NewAccount{Email: "ann@b.test", Password: "square-and-true", Role: "clerk"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, known := ashlar.AccountStore(two.App)
+	signOut := func() (session string) {
+		g, err := one.Accounts.OpenSession(t.Context(), account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := db.All[string](t.Context(), one.DB, `SELECT id FROM ashlar_sessions ORDER BY id DESC LIMIT 1`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := access.With(t.Context(), access.Principal{ID: account.ID})
+		if err := one.Accounts.Logout(who, auth.LogoutInput{RefreshToken: g.RefreshToken}); err != nil {
+			t.Fatal(err)
+		}
+		if err := ashlar.LoadRevocations(t.Context(), two.App); err != nil {
+			t.Fatal(err)
+		}
+		return all[0]
+	}
+	for range 3 {
+		if !known.Ended(signOut()) {
+			t.Fatal("a session that ended is good on another instance")
+		}
+	}
+	for _, sql := range []string{`DELETE FROM ashlar_revocations WHERE seq > 1`, `UPDATE ashlar_revocations_last SET seq = 1`} {
+		if _, err := db.Exec(t.Context(), one.DB, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !known.Ended(signOut()) {
+		t.Error("after the database was put back, a session that ended is good on another instance")
 	}
 }
 

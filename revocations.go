@@ -51,6 +51,17 @@ func (a *App) loadRevocations(ctx context.Context) error {
 	const page = 5000
 	a.following.Lock()
 	defer a.following.Unlock()
+	last, err := db.One[int64](ctx, a.DB, `SELECT seq FROM ashlar_revocations_last`)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the revocations: %w", err)
+	case last == a.followed: // nearly always
+		return nil
+	case last < a.followed:
+		// The database was put back, or replaced by a copy that lagged behind,
+		// and gives these numbers out again.
+		a.followed = 0
+	}
 	for {
 		list, err := db.All[auth.Revocation](ctx, a.DB,
 			`SELECT `+revocationColumns+` FROM ashlar_revocations WHERE seq > $1 ORDER BY seq LIMIT $2`, a.followed, page)
@@ -62,6 +73,7 @@ func (a *App) loadRevocations(ctx context.Context) error {
 			a.followed = list[len(list)-1].Seq
 		}
 		if len(list) < page {
+			a.followed = max(a.followed, last) // its row may be swept
 			return nil
 		}
 	}
