@@ -37,11 +37,15 @@ func (a *App) apiKey(ctx context.Context, key string) (access.Principal, error) 
 func (a *App) apiKeyOperations() []op.Operation {
 	return []op.Operation{
 		op.Command("api_keys.create", "POST /v1/api-keys", a.apiKeys.Create,
-			op.Authenticated(), op.Created(""), op.Fails(fault.ErrDenied, auth.ErrAPIKeys, auth.ErrNoAPIKey)),
+			op.Authenticated(), op.Created(""), apiKeyLimit(), op.Fails(fault.ErrDenied, auth.ErrAPIKeys, auth.ErrNoAPIKey)),
 		op.Query("api_keys.list", "GET /v1/api-keys", a.listAPIKeys, op.Authenticated(), op.Fails(op.ErrCursor)),
 		op.Command("api_keys.end", "DELETE /v1/api-keys/{id}", a.endAPIKey, op.Authenticated(), op.Fails(auth.ErrNoAPIKey)),
 	}
 }
+
+// apiKeyLimit lets an owner replace all keys at once, and not fill the table,
+// in which keys stay for a while after their end.
+func apiKeyLimit() op.Option { return op.Limit(2*auth.MaxAPIKeys, time.Hour) }
 
 func apiKeyDocs() op.Docs {
 	return op.Docs{

@@ -251,3 +251,22 @@ func TestAPIKeyUseIsWritten(t *testing.T) {
 		t.Errorf("got %+v", got.Data)
 	}
 }
+
+// P10.13: a key that was ended stays in the table for a while, so whoever makes
+// and ends keys without a pause must not fill it. A key counts with its owner.
+func TestAPIKeysAreMadeAtABoundedRate(t *testing.T) {
+	t.Parallel()
+	app := office(t)
+	_, me := ann(t, app)
+	key := newAPIKey(me, "api_keys.create", newKey{Name: "n", Permissions: []string{"greetings:read"}}).OK().Key
+	for i := 1; i < 2*auth.MaxAPIKeys; i++ {
+		if w := me.Do("POST", "/v1/api-keys", "{}"); w.Code != http.StatusUnprocessableEntity {
+			t.Fatalf("attempt %d: %d %s", i, w.Code, w.Body)
+		}
+	}
+	for who, client := range map[string]*ashlartest.Client{"the owner": me, "the key": app.Bearer(key)} {
+		if w := client.Do("POST", "/v1/api-keys", "{}"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s makes keys without an end: %d %s", who, w.Code, w.Body)
+		}
+	}
+}
