@@ -77,3 +77,26 @@ func TestAWatcherIsToldOfEachStep(t *testing.T) {
 		}
 	}
 }
+
+// A statement can be told to belong to its transaction, and to no other.
+func TestTransactionsAreNumbered(t *testing.T) {
+	t.Parallel()
+	d := bank(t.Context())
+	t.Cleanup(func() { _ = d.Close() })
+	var events []db.Event
+	d.Watch(func(_ context.Context, e db.Event) { events = append(events, e) })
+	for range 2 {
+		if _, err := db.InTx(t.Context(), d, func(tx *db.Tx) (Account, error) { return find(t.Context(), tx, "alice") }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := find(t.Context(), d, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 5 {
+		t.Fatalf("told of %d events", len(events))
+	}
+	if events[0].Tx == 0 || events[0].Tx != events[1].Tx || events[2].Tx != events[3].Tx || events[0].Tx == events[2].Tx || events[4].Tx != 0 {
+		t.Errorf("numbers: %+v", events)
+	}
+}
