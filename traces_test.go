@@ -103,7 +103,7 @@ func traced(t *testing.T, share float64, env ...string) (*ashlartest.App, *spans
 				if err != nil {
 					return none{}, err
 				}
-				defer res.Body.Close() //nolint:errcheck // it was read
+				defer res.Body.Close()
 				heard, err := io.ReadAll(res.Body)
 				if c, ok := trace.Parse(string(heard)); !ok || c.TraceID != trace.From(ctx).TraceID {
 					return none{}, fmt.Errorf("the neighbour heard of trace %q", heard)
@@ -161,22 +161,22 @@ func TestTraceOfARequest(t *testing.T) {
 	}
 	out.settled(t, 11)
 
-	make_, insert, transaction := out.find("things.make"), out.find("INSERT things"), out.find("transaction")
-	if make_ == nil || insert == nil || transaction == nil {
+	made, insert, transaction := out.find("things.make"), out.find("INSERT things"), out.find("transaction")
+	if made == nil || insert == nil || transaction == nil {
 		t.Fatal("spans are missing")
 	}
-	if hex.EncodeToString(make_.Context.TraceID[:]) != parent[3:35] || hex.EncodeToString(make_.Parent[:]) != parent[36:52] ||
-		make_.Context.State != "congo=t61rcWkgMzE" || make_.Kind != trace.Server {
-		t.Errorf("the request: %+v", make_.Context)
+	if hex.EncodeToString(made.Context.TraceID[:]) != parent[3:35] || hex.EncodeToString(made.Parent[:]) != parent[36:52] ||
+		made.Context.State != "congo=t61rcWkgMzE" || made.Kind != trace.Server {
+		t.Errorf("the request: %+v", made.Context)
 	}
-	if transaction.Parent != make_.Context.SpanID || insert.Parent != transaction.Context.SpanID ||
+	if transaction.Parent != made.Context.SpanID || insert.Parent != transaction.Context.SpanID ||
 		insert.Start.Before(transaction.Start.Add(-time.Millisecond)) || transaction.Duration < insert.Duration {
 		t.Errorf("statement, transaction and request do not stand in each other: %+v", insert)
 	}
 	for key, want := range map[string]any{
 		"http.request.method": "POST", "http.response.status_code": int64(200), "url.path": "/make", "http.route": "/make", "url.scheme": "http",
 	} {
-		if got := attr(make_, key); got != want {
+		if got := attr(made, key); got != want {
 			t.Errorf("%s is %v, not %v", key, got, want)
 		}
 	}

@@ -41,7 +41,7 @@ func traced(req *http.Request) (*http.Request, trace.Span) {
 
 func port(req *http.Request) int64 {
 	if n, err := strconv.ParseUint(req.URL.Port(), 10, 16); err == nil {
-		return int64(n) //nolint:gosec // of 16 bits
+		return int64(n)
 	}
 	if req.URL.Scheme == "https" {
 		return 443

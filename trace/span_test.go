@@ -47,6 +47,12 @@ func (s *sink) Export(ctx context.Context, spans []*trace.Record) error {
 
 func (s *sink) Close(context.Context) error { s.closed++; return nil }
 
+func (s *sink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.spans)
+}
+
 func (s *sink) named(t *testing.T, name string) trace.Record {
 	t.Helper()
 	s.mu.Lock()
@@ -291,17 +297,17 @@ func TestBatchesLeaveInTime(t *testing.T) {
 		begin(tr, true).end(false, 0)
 		time.Sleep(1999 * time.Millisecond)
 		synctest.Wait()
-		if len(out.spans) != 0 {
+		if out.count() != 0 {
 			t.Error("a span left before its time")
 		}
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		if len(out.spans) != 1 {
+		if out.count() != 1 {
 			t.Error("a span did not leave in time")
 		}
 		begin(tr, true).end(false, 0)
 		_ = tr.Close(t.Context())
-		if len(out.spans) != 2 || out.closed != 1 {
+		if out.count() != 2 || out.closed != 1 {
 			t.Error("Close left a span behind")
 		}
 		begin(tr, true).end(false, 0)

@@ -76,7 +76,7 @@ func describe(ctx context.Context) (*resourcepb.Resource, error) {
 	}
 	about := &resourcepb.Resource{}
 	for _, kv := range r.Attributes() {
-		about.Attributes = append(about.Attributes, pair(string(kv.Key), kv.Value.Emit()))
+		about.Attributes = append(about.Attributes, pair(string(kv.Key), kv.Value.String()))
 	}
 	return about, nil
 }

@@ -1,6 +1,7 @@
 package otlp_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/hex"
@@ -86,6 +87,7 @@ func clean(t *testing.T, env ...string) {
 	}
 }
 
+//nolint:paralleltest // the environment is the process's
 func TestExport(t *testing.T) {
 	to := receive(t)
 	clean(t, "OTEL_EXPORTER_OTLP_ENDPOINT", to.URL, "OTEL_EXPORTER_OTLP_HEADERS", "api-key=k%201",
@@ -130,7 +132,7 @@ func TestExport(t *testing.T) {
 	if got := values(first.GetAttributes()); first.GetName() != "outer" || got["a"] != "b" || got["n"] != int64(2) || got["c"] != true {
 		t.Errorf("outer: %v", got)
 	}
-	if string(second.GetParentSpanId()) != string(first.GetSpanId()) || second.GetKind() != tracepb.Span_SPAN_KIND_CLIENT ||
+	if !bytes.Equal(second.GetParentSpanId(), first.GetSpanId()) || second.GetKind() != tracepb.Span_SPAN_KIND_CLIENT ||
 		second.GetStatus().GetCode() != tracepb.Status_STATUS_CODE_ERROR || second.GetEndTimeUnixNano() < second.GetStartTimeUnixNano() ||
 		time.Since(time.Unix(0, int64(second.GetStartTimeUnixNano()))) > time.Minute {
 		t.Errorf("query: %v", second)
@@ -140,6 +142,7 @@ func TestExport(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // the environment is the process's
 func TestOff(t *testing.T) {
 	for name, env := range map[string][]string{
 		"nothing is set": {},
@@ -155,6 +158,7 @@ func TestOff(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // the environment is the process's
 func TestSettings(t *testing.T) {
 	clean(t, "OTEL_TRACES_EXPORTER", "otlp", "OTEL_BSP_SCHEDULE_DELAY", "250", "OTEL_BSP_MAX_QUEUE_SIZE", "9",
 		"OTEL_RESOURCE_ATTRIBUTES", "a=b")
@@ -164,6 +168,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // the environment is the process's
 func TestMistakesAreReported(t *testing.T) {
 	for _, tc := range [][2]string{
 		{"OTEL_TRACES_EXPORTER", "zipkin"},

@@ -19,8 +19,8 @@ func span(r *trace.Record) *tracepb.Span {
 		Flags:             uint32(trace.FlagSampled) | uint32(tracepb.SpanFlags_SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK),
 		Name:              r.Name,
 		Kind:              kind(r.Kind),
-		StartTimeUnixNano: uint64(r.Start.UnixNano()),                 //nolint:gosec // after 1970
-		EndTimeUnixNano:   uint64(r.Start.Add(r.Duration).UnixNano()), //nolint:gosec // after 1970
+		StartTimeUnixNano: uint64(r.Start.UnixNano()),
+		EndTimeUnixNano:   uint64(r.Start.Add(r.Duration).UnixNano()),
 		Attributes:        make([]*commonpb.KeyValue, 0, len(r.Attrs())+1),
 	}
 	if r.Parent != [8]byte{} {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/ashlar-go/ashlar/trace"
 	"math/rand/v2"
 	"time"
+
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // Client asks a [Network] with patience that ends: each try has a time-out, a
