@@ -344,8 +344,11 @@ func TestSigningInWithAProviderIsLimited(t *testing.T) {
 	app.Migrate()
 	app.Anonymous().Do("POST", "/v1/auth/login", `{"email":"a@b.test","password":"x"}`)
 	for i, request := range []struct{ method, path, body string }{
-		{"POST", "token", `{"code":"x"}`}, {"GET", "corp/callback?code=x&state=y", ""},
-		{"GET", "corp", ""}, {"POST", "corp", ""}, {"POST", "token", `{"code":"x"}`},
+		{"POST", "token", `{"code":"x"}`},
+		{"GET", "corp/callback?code=x&state=y", ""},
+		{"GET", "corp", ""},
+		{"POST", "corp", ""},
+		{"POST", "token", `{"code":"x"}`},
 	} {
 		w := app.Anonymous().With("Content-Type", "application/json").Do(request.method, "/v1/auth/oidc/"+request.path, request.body)
 		if limited := w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") != ""; limited != (i >= 2) {
