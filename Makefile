@@ -16,6 +16,8 @@ RUN      ?=
 FUZZTIME ?= 30s
 COUNT    ?= 6
 
+PEERS = bench/peers/node
+
 MATCHING = $(if $(RUN), -run '$(RUN)')
 
 # The Go files that git knows or would take, whatever lies about beside them.
@@ -76,9 +78,9 @@ audit: ## Look for known vulnerabilities and withdrawn modules (GOVULNDB=url for
 secrets: ## Look for secrets in all files and all of the history
 	@.ci/secrets
 
-bench-test: ## Vet and test the comparison in bench/, a module of its own
-	@if [ -f bench/go.mod ]; then go -C bench vet ./... && go -C bench test ./...; \
-	else echo 'there is no bench/ yet'; fi
+bench-test: ## Vet and test the comparison in bench/, a module of its own, with the peers that can be had
+	@[ -d $(PEERS)/node_modules ] || $(MAKE) bench-install OMIT=optional || echo 'the Node peers cannot be installed here, and are left out'
+	go -C bench vet ./... && go -C bench test ./...
 
 acme-test: ## Vet and test serve/acme against a certificate authority, a module of its own
 	go -C serve/acme/pebbletest vet ./... && go -C serve/acme/pebbletest test ./...
@@ -91,7 +93,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 
 ##@ Now and then
 
-.PHONY: fuzz bench bench-peers cover tools clean
+.PHONY: fuzz bench bench-peers bench-install cover tools clean
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
@@ -101,7 +103,12 @@ bench: ## Run the benchmarks COUNT (6) times, medians by benchstat, raw figures 
 	$(TOOL) benchstat bin/bench.txt
 
 bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, NestJS: 15 minutes, writes bench/results/ (QUICK=1: 3 minutes, writes nothing)
+	@$(MAKE) bench-install || echo 'the Node peers cannot be installed here, and are left out'
 	cd bench && go run ./peers $(if $(QUICK),-quick)
+
+bench-install: ## Install and build the Node peers of bench/ (OMIT=optional: without the database driver, which may have to be compiled)
+	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' || { echo 'Node 20.19 or newer is needed'; exit 1; }
+	cd $(PEERS) && npm ci --no-audit --no-fund $(if $(OMIT),--omit=$(OMIT)) && npm run -s build
 
 cover: ## Show which lines no test reaches, in bin/cover.html
 	@mkdir -p bin
@@ -120,4 +127,4 @@ clean: ## Remove what the targets above wrote
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} \
 	/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
+	/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile

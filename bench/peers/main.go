@@ -137,7 +137,7 @@ func (o options) chosen() (chosen []peer, err error) {
 		case len(names) > 0 && !slices.Contains(names, p.name):
 			continue
 		case p.language == inNode && !installed(o.nodeDir):
-			say("%s is left out: there is no node, or %s/node_modules is not installed", p.name, o.nodeDir)
+			say("%s is left out: node is not here, or %s not installed (make bench-install)", p.name, o.nodeDir)
 			continue
 		}
 		chosen = append(chosen, p)
@@ -153,8 +153,12 @@ func installed(nodeDir string) bool {
 	if _, err := exec.LookPath("node"); err != nil {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(nodeDir, "node_modules", ".package-lock.json"))
-	return err == nil
+	for _, made := range []string{"node_modules/.package-lock.json", "nest/dist/app.js"} {
+		if _, err := os.Stat(filepath.Join(nodeDir, made)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // unlimited is a limit that the loads do not reach, and that is counted all

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,6 +84,19 @@ func TestMeasure(t *testing.T) {
 	}
 	if len(names) != 6 { // peers.json, peers.md, four plots
 		t.Errorf("it wrote %q", names)
+	}
+}
+
+// TestLockNamesNoRegistry: packages come from wherever npm is told to fetch
+// them, and are known by their checksums.
+func TestLockNamesNoRegistry(t *testing.T) {
+	t.Parallel()
+	lock, err := os.ReadFile("node/package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(lock, []byte(`"resolved"`)) || !bytes.Contains(lock, []byte(`"integrity": "sha512-`)) {
+		t.Error("write it with: npm run lock")
 	}
 }
 
