@@ -6,8 +6,8 @@ import "strings"
 const maxStatement = 2 << 10
 
 // withoutValues returns an SQL statement on one line and with ? for each
-// literal: a program should use placeholders, and one that does not must not
-// have its values exported. What is not understood, such as a text without an
+// literal and each quoted name, which may be one: a program should use
+// placeholders, and one that does not must not have its values exported. What is not understood, such as a text without an
 // end, is left out.
 func withoutValues(sql string) string {
 	var b strings.Builder
@@ -21,7 +21,7 @@ func withoutValues(sql string) string {
 				b.WriteByte(' ')
 			}
 			i++
-		case c == '\'':
+		case c == '\'' || c == '"' || c == '`': // SQLite takes "a" for a text where no column is called a
 			i = quoted(sql, i)
 			b.WriteByte('?')
 		case c == '$' && dollarTag(sql[i:]) != "":
@@ -37,14 +37,6 @@ func withoutValues(sql string) string {
 			i = after(sql, i, "\n")
 		case strings.HasPrefix(sql[i:], "/*"):
 			i = after(sql, i, "*/")
-		case c == '"' || c == '`':
-			end := i + 1 + strings.IndexByte(sql[i+1:], c)
-			if end <= i {
-				i = len(sql)
-				break
-			}
-			b.WriteString(sql[i : end+1])
-			i = end + 1
 		case isDigit(c) && !word, c == '.' && !word && i+1 < len(sql) && isDigit(sql[i+1]):
 			for i < len(sql) && (isWord(sql[i]) || sql[i] == '.') {
 				i++
@@ -72,7 +64,7 @@ func summary(sql string) string {
 			verb = upper
 			next = upper == "UPDATE"
 		case next && upper != "OR" && upper != "ONLY":
-			table = strings.Trim(word, "\"`")
+			table = word
 		case upper == "FROM" || upper == "INTO":
 			next = true
 		}
@@ -83,12 +75,17 @@ func summary(sql string) string {
 	return verb
 }
 
-// quoted returns where the text that begins at i ends; ” is a quote in it.
+// quoted returns where the text that begins at i ends. A quote that is doubled
+// belongs to it, and one after a backslash where PostgreSQL's E stands before.
 func quoted(sql string, i int) int {
+	quote := sql[i]
+	escapes := i > 0 && sql[i-1]|' ' == 'e' && (i == 1 || !isWord(sql[i-2]))
 	for i++; i < len(sql); i++ {
 		switch {
-		case sql[i] != '\'':
-		case i+1 < len(sql) && sql[i+1] == '\'':
+		case escapes && sql[i] == '\\':
+			i++
+		case sql[i] != quote:
+		case i+1 < len(sql) && sql[i+1] == quote:
 			i++
 		default:
 			return i + 1
