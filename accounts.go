@@ -79,9 +79,17 @@ func (a *App) openAccounts(throwaway bool) error {
 	a.Accounts = auth.NewAccounts(auth.AccountsConfig{
 		Store: accountTable{a}, Passwords: passwords, Tokens: a.tokens, Role: a.Policy.Knows,
 		SessionIdle: a.cfg.SessionIdle, SessionLife: a.cfg.SessionLife,
-		Throttle: a.limits.throttle, SecondFactor: a.factors, Audit: a.audit(), Log: slog.New(lateLog{a}),
+		Breached: a.breached, Throttle: a.limits.throttle, SecondFactor: a.factors, Audit: a.audit(), Log: slog.New(lateLog{a}),
 	})
 	return a.openAPIKeys()
+}
+
+// breached asks what the app says about a new password.
+func (a *App) breached(ctx context.Context, password string) (bool, error) {
+	if a.Breached == nil {
+		return false, nil
+	}
+	return a.Breached(ctx, password)
 }
 
 // accountTable keeps accounts in the app's database.

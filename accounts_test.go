@@ -1,6 +1,8 @@
 package ashlar_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -102,5 +104,22 @@ func TestAccountsTable(t *testing.T) {
 	}
 	if _, err := app.Accounts.ByID(t.Context(), "usr_none"); err == nil {
 		t.Error("an account that is not there was found")
+	}
+}
+
+// TestTheAppKnowsBreachedPasswords: what the app says of a new password counts
+// wherever one is chosen (P11.16).
+func TestTheAppKnowsBreachedPasswords(t *testing.T) {
+	t.Parallel()
+	app := ashlartest.Open(t)
+	app.Grant("clerk", "notes:read")
+	app.Breached = func(_ context.Context, password string) (bool, error) { return password == "well known phrase", nil }
+	app.Migrate()
+	_, err := app.Accounts.Create(t.Context(), auth.NewAccount{Email: "a@b.test", Password: "well known phrase", Role: "clerk"})
+	if v, ok := errors.AsType[fault.Violations](err); !ok || len(v) != 1 || v[0].Pointer != "/password" {
+		t.Errorf("got %v, want one violation of /password", err)
+	}
+	if _, err := app.Accounts.Create(t.Context(), auth.NewAccount{Email: "a@b.test", Password: "hardly known phrase", Role: "clerk"}); err != nil {
+		t.Error(err)
 	}
 }

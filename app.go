@@ -38,6 +38,10 @@ type App struct {
 	Accounts *auth.Accounts
 	// Policy says what each role may do.
 	Policy *access.Policy
+	// Breached reports whether a new password is known to be in a published
+	// collection; who chooses it is asked for another. An error lets it pass,
+	// and is logged. Nil asks nobody. Set it before Run.
+	Breached func(ctx context.Context, password string) (bool, error)
 	// Log writes the app's log.
 	Log *slog.Logger
 	// Work is where what computes for a while takes its turn: operations with

@@ -78,6 +78,7 @@ func (a Attack) Run(t *testing.T, app *App) {
 	t.Run("a good token passes", func(t *testing.T) { a.control(t, app, people) })
 	t.Run("credentials", func(t *testing.T) { a.credentials(t, app, people) })
 	t.Run("roles", func(t *testing.T) { a.roles(t, app, people) })
+	t.Run("API keys", func(t *testing.T) { a.keys(t, app, people) })
 	t.Run("objects", func(t *testing.T) { a.objects(t, app, people) })
 }
 
@@ -267,6 +268,54 @@ func (a Attack) roles(t *testing.T, app *App, people []*person) {
 			}
 		}
 	}
+}
+
+// keys calls each operation with an API key of each role: one that may do a
+// single thing of what its maker may, and then as one that has ended, and as
+// one whose owner was disabled.
+func (a Attack) keys(t *testing.T, app *App, people []*person) {
+	if !slices.ContainsFunc(app.Operations(), func(o op.Operation) bool { return o.Spec().Name == "api_keys.create" }) {
+		t.Skip("the app does not mount ashlar.SignIn, so it makes no API keys")
+	}
+	for _, p := range people {
+		may := app.Policy.Permissions(app.Policy.Role(p.role))
+		if len(may) == 0 {
+			continue
+		}
+		p = signIn(t, app, p.role, p.tenant) // it will be disabled
+		scope := app.Policy.Set(may[0])
+		key, id := p.newKey(t, may[0])
+		for _, s := range guarded(app) {
+			w := send(app.Bearer(key), s)
+			needs := app.Policy.Set(s.Permissions...)
+			if denied := w.Code == http.StatusForbidden; !denied && !scope.Has(needs) || w.Code == http.StatusUnauthorized {
+				t.Errorf("%s answers %d to a key of role %s for %s alone: %s", s.Name, w.Code, p.role, may[0], w.Body)
+			}
+		}
+		if w := p.client.Do("DELETE", "/v1/api-keys/"+id, ""); w.Code != http.StatusNoContent {
+			t.Fatalf("end an API key: %d %s", w.Code, w.Body)
+		}
+		orphan, _ := p.newKey(t, may[0])
+		ended(t, app.Accounts.Disable(t.Context(), p.account.ID))
+		for why, key := range map[string]string{"that ended": key, "whose owner was disabled": orphan, "cut short": orphan[:len(orphan)-1]} {
+			for _, s := range guarded(app) {
+				if w := send(app.Bearer(key), s); w.Code != http.StatusUnauthorized || problemOf(t, w).Code != fault.ErrToken.Code() {
+					t.Errorf("%s answers %d to a key of role %s %s: %s", s.Name, w.Code, p.role, why, w.Body)
+				}
+			}
+		}
+	}
+}
+
+// newKey makes an API key over HTTP, as its owner.
+func (p *person) newKey(t *testing.T, permission access.Permission) (key, id string) {
+	t.Helper()
+	w := p.client.Do("POST", "/v1/api-keys", `{"name":"attack","permissions":[`+strconv.Quote(string(permission))+`]}`)
+	var made struct{ Key, ID string }
+	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || made.Key == "" {
+		t.Fatalf("make an API key: %d %s", w.Code, w.Body)
+	}
+	return made.Key, made.ID
 }
 
 // objects has strangers touch what is not theirs. They must be answered as if
