@@ -311,7 +311,10 @@ func (a Attack) keys(t *testing.T, app *App, people []*person) {
 func (p *person) newKey(t *testing.T, permission access.Permission) (key, id string) {
 	t.Helper()
 	w := p.client.Do("POST", "/v1/api-keys", `{"name":"attack","permissions":[`+strconv.Quote(string(permission))+`]}`)
-	var made struct{ Key, ID string }
+	var made struct {
+		Key string `json:"key"`
+		ID  string `json:"id"`
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || made.Key == "" {
 		t.Fatalf("make an API key: %d %s", w.Code, w.Body)
 	}
