@@ -93,7 +93,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 
 ##@ Now and then
 
-.PHONY: fuzz bench bench-peers bench-install cover tools clean
+.PHONY: fuzz bench bench-peers bench-layers bench-install cover tools clean
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
@@ -105,6 +105,9 @@ bench: ## Run the benchmarks COUNT (6) times, medians by benchstat, raw figures 
 bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, NestJS: 15 minutes, writes bench/results/ (QUICK=1: 3 minutes, writes nothing)
 	@$(MAKE) bench-install || echo 'the Node peers cannot be installed here, and are left out'
 	cd bench && go run ./peers $(if $(QUICK),-quick)
+
+bench-layers: ## Print what each layer of the stack costs a request, in processor time and allocations: 3 minutes
+	cd bench && go run . -part layers -rounds 7 -count 50000
 
 bench-install: ## Install and build the Node peers of bench/ (OMIT=optional: without the database driver, which may have to be compiled)
 	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' || { echo 'Node 20.19 or newer is needed'; exit 1; }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/access"
-	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/op"
@@ -66,13 +65,8 @@ func ashlarService(ctx context.Context, dir string) (s *serve.Server, token stri
 	if err := app.Migrate(ctx); err != nil {
 		return nil, "", err
 	}
-	who := auth.NewAccount{Email: "shop@bench.test", Password: "square-and-true", Role: "merchant", Tenant: "mer_1"}
-	if _, err := app.Accounts.Create(ctx, who); err != nil {
+	if token, err = signedIn(ctx, app); err != nil {
 		return nil, "", err
 	}
-	session, err := app.Accounts.SignIn(ctx, auth.Credentials{Email: who.Email, Password: who.Password})
-	if err != nil {
-		return nil, "", err
-	}
-	return serve.New(handler, serve.Config{Addr: "127.0.0.1:0", Log: app.Log}), session.AccessToken, nil
+	return serve.New(handler, serve.Config{Addr: "127.0.0.1:0", Log: app.Log}), token, nil
 }

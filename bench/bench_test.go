@@ -71,6 +71,28 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestLedger holds what the layers together allocate to no more than the bare
+// handler does by itself, and has a figure for each of them.
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	o, got := smallest(t), table{}
+	o.count = 2000
+	if err := ledger(o, &got); err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range layers() {
+		for _, call := range layerCalls {
+			if values := got.values(layerMeasure(call)+"/"+layerSide(i), "allocs/op"); len(values) != 1 || values[0] < 0.5 {
+				t.Errorf("%s of %q: %v", call, l.name, values)
+			}
+		}
+	}
+	whole := got.values(layerMeasure("Post")+"/"+layerSide(len(layers())-1), "allocs/op")[0]
+	if bare := got.values(layerMeasure("Post")+"/"+layerSide(0), "allocs/op")[0]; whole > bare {
+		t.Errorf("the whole stack allocates %.1f times, the bare handler %.1f", whole, bare)
+	}
+}
+
 // TestStackAllocates holds the whole stack, from the connection to the log
 // line, to six allocations more than net/http makes by itself.
 func TestStackAllocates(t *testing.T) {

@@ -51,13 +51,17 @@ func newPost() *post {
 }
 
 func (p *post) serve(h http.Handler, times int) error {
+	return p.repeat(h, p.request, http.StatusCreated, times)
+}
+
+func (p *post) repeat(h http.Handler, r *http.Request, status, times int) error {
 	for range times {
 		p.body.Reset(payload)
 		clear(p.answer.header)
 		p.answer.status, p.answer.bytes = 0, 0
-		h.ServeHTTP(&p.answer, p.request)
+		h.ServeHTTP(&p.answer, r)
 	}
-	if p.answer.status != http.StatusCreated || p.answer.bytes == 0 {
+	if p.answer.status != status || p.answer.bytes == 0 {
 		return fmt.Errorf("answered %d with %d bytes", p.answer.status, p.answer.bytes)
 	}
 	return nil

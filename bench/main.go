@@ -36,7 +36,7 @@ type part struct {
 	run  func(options, *table) error
 }
 
-var parts = []part{{"handler", handlers}, {"stack", services}, {"payments", payments}, {"start", starts}, {"overload", overload}, {"signin", signIns}}
+var parts = []part{{"handler", handlers}, {"stack", services}, {"payments", payments}, {"start", starts}, {"overload", overload}, {"signin", signIns}, {"layers", ledger}}
 
 func main() {
 	if side := os.Getenv(envSide); side != "" {
@@ -52,7 +52,7 @@ func main() {
 	flag.IntVar(&o.clients, "clients", 64, "connections, each with one request at a time")
 	flag.IntVar(&o.starts, "starts", 7, "starts of the example of each kind")
 	flag.DurationVar(&o.idle, "idle", 10*time.Second, "how long a server is idle before its memory is read")
-	flag.StringVar(&o.parts, "part", "handler,stack,payments,start", "what to measure; overload and signin are only measured when named")
+	flag.StringVar(&o.parts, "part", "handler,stack,payments,start", "what to measure; overload, signin and layers are only measured when named")
 	flag.StringVar(&o.out, "o", "results.txt", "file for benchstat")
 	flag.StringVar(&o.profiles, "profile", "", "existing directory for CPU profiles of the servers")
 	flag.Parse()

@@ -74,6 +74,9 @@ func beSide(side string) error {
 		defer pprof.StopCPUProfile()
 	}
 	begin, known := sides[side]
+	if l, is := layerOf(side); is {
+		begin, known = func(ctx context.Context, dir string) error { return serveLayer(ctx, dir, l) }, true
+	}
 	if !known {
 		return fmt.Errorf("there is no side %q", side)
 	}

@@ -47,8 +47,6 @@ func peers() []peer {
 		{name: ours, title: "Ashlar", language: inGo, lacks: map[string]string{
 			workStreams:     "Ashlar has no event streams yet",
 			"expired token": "it issues its own tokens, and none that has expired",
-			"trace":         "its traces are not exported yet",
-			"histogram":     "its histogram is not exported yet",
 		}},
 	}
 }

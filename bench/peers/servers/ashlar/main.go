@@ -1,6 +1,6 @@
 // The peer Ashlar: a whole program, as a user writes it, in production mode.
-// Nothing is installed or turned on for the stack but the pages of one origin;
-// the rate limit is the one that all peers get.
+// Nothing is installed or turned on for the stack but the export of traces and
+// the pages of one origin; the rate limit is the one that all peers get.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/bench/peers/shop"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/trace/otlp"
 )
 
 func main() { ashlar.Main(run) }
@@ -31,6 +32,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer app.Close()
+	app.Trace(otlp.New(ctx))
 	service := newService(app.DB)
 	app.Grant("merchant", read, write)
 	app.Grant("auditor", read)
