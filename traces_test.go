@@ -120,9 +120,9 @@ func traced(t *testing.T, share float64, env ...string) (*ashlartest.App, *spans
 	})
 	app.Handle("GET /stream", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		time.Sleep(30 * time.Millisecond) // longer than what is slow here
+		time.Sleep(2100 * time.Millisecond) // longer than what is slow here
 	}))
-	app.Handle("GET /slow", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(30 * time.Millisecond) }))
+	app.Handle("GET /slow", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(2100 * time.Millisecond) }))
 	return app, out
 }
 
@@ -213,7 +213,7 @@ func TestTraceOfARequest(t *testing.T) {
 // failed is there with its statements.
 func TestTailOfRequests(t *testing.T) {
 	t.Parallel()
-	app, out := traced(t, 0, "ASHLAR_TRACE_SLOW", "20ms")
+	app, out := traced(t, 0, "ASHLAR_TRACE_SLOW", "2s")
 	me := app.Anonymous()
 	me.Do("GET", "/stream", "")
 	me.Do("GET", "/slow", "")
