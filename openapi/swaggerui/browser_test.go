@@ -156,6 +156,7 @@ func TestSwaggerUIWorksInABrowser(t *testing.T) {
 	// passes it on when it is left.
 	fill := func(field, text string) {
 		t.Helper()
+		b.Until("document.querySelector('" + field + "')")
 		b.Run(`(() => {
 			const field = document.querySelector('` + field + `');
 			field.focus();
