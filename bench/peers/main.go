@@ -117,7 +117,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.check {
 		return nil
 	}
-	r, err := o.measure(ctx, servers)
+	r, err := o.measure(ctx, b, servers)
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ type idle struct {
 }
 
 // measure runs everything.
-func (o options) measure(ctx context.Context, servers []*server) (r results, err error) {
+func (o options) measure(ctx context.Context, b starter, servers []*server) (r results, err error) {
 	r = results{Date: time.Now().UTC().Truncate(time.Second), Rounds: o.rounds, Clients: o.clients, Burn: calibrate()}
 	for _, s := range servers {
 		n, err := s.memory()
@@ -114,7 +114,7 @@ func (o options) measure(ctx context.Context, servers []*server) (r results, err
 		return r, err
 	}
 	say("%d idle event streams for each", o.streams)
-	return r, o.hold(ctx, servers, &r)
+	return r, o.hold(ctx, b, servers, &r)
 }
 
 // plan shares the time out.
@@ -331,14 +331,19 @@ func (r *results) offers(servers []*server) []float64 {
 	return []float64{math.Floor(slowest / 2), math.Floor(usual / 2)}
 }
 
-// hold opens idle event streams at each full stack that has them.
-func (o options) hold(ctx context.Context, servers []*server, r *results) error {
-	for _, s := range servers {
-		if s.variant != full || !s.can(workStreams) {
+// hold opens idle event streams at each full stack that has them: at a new
+// server, since one that was under load has memory to spare for them.
+func (o options) hold(ctx context.Context, b starter, servers []*server, r *results) error {
+	for _, used := range servers {
+		if used.variant != full || !used.can(workStreams) {
 			continue
 		}
-		h, err := s.hold(ctx, o.streams)
+		s, err := b.start(ctx, used.peer, full, unlimited)
 		if err != nil {
+			return err
+		}
+		h, err := s.hold(ctx, o.streams)
+		if err := errors.Join(err, s.stop()); err != nil {
 			return fmt.Errorf("%s: %w", s, err)
 		}
 		r.Held = append(r.Held, h)
