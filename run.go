@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,9 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 
 	endTasks := a.startTasks(ctx, certificates...)
 	a.health.Started()
+	// Migrations, demo data and the compiling of declarations leave more garbage
+	// than an idle app makes in a day, and nothing would give it back soon.
+	go debug.FreeOSMemory()
 	err = server.Run(ctx)
 	err = errors.Join(err, endTasks(a.cfg.DrainTimeout))
 	a.endTraces()
