@@ -102,6 +102,7 @@ type DB struct {
 	driver   Driver
 	plans    plans
 	watchers []func(context.Context, Event)
+	signals  signals
 }
 
 // New wraps an adapter's driver. Applications call the adapter's Open.

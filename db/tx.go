@@ -13,6 +13,7 @@ type Tx struct {
 	session Session
 	db      *DB
 	after   []func()
+	signals []signal
 	number  uint64 // of a transaction that is watched
 }
 
