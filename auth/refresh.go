@@ -84,6 +84,7 @@ func (a *Accounts) rotate(ctx context.Context, s Session, token refreshToken, re
 	var refused error
 	err = a.store.Change(ctx, func(tx Tx) error {
 		next, refused = token.successor(), nil
+		s := s // fn may run again
 		if same(s.TokenHash, token.hash()) {
 			step := Rotation{Spent: s.TokenHash, Next: next.hash(), At: a.clock()}
 			origin := NewEvent(ctx, "", "")

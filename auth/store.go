@@ -37,7 +37,8 @@ type Store interface {
 
 	// Change runs fn in one transaction and commits when it returns nil. The
 	// error of fn, after which nothing is changed, is returned as it is. fn
-	// uses tx for everything; the store itself would wait for fn to end.
+	// uses tx for everything; the store itself would wait for fn to end. A
+	// store may roll back and run fn again, so fn leaves nothing behind.
 	Change(ctx context.Context, fn func(tx Tx) error) error
 }
 

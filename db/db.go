@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
@@ -50,17 +51,22 @@ type Driver interface {
 	// until the Rows are closed. It answers [ErrWrites], without having run
 	// anything, when the statement could write.
 	Query(ctx context.Context, sql string, args []any) (Rows, error)
-	// Exec runs one statement in a transaction of its own.
+	// Exec runs one statement in a transaction of its own. It answers
+	// [ErrConflict] when that lost to another one.
 	Exec(ctx context.Context, sql string, args []any) (Result, error)
 	// Transact runs fn once in a transaction, on the caller's goroutine, and
 	// commits when fn returns nil. An error of fn is returned as it is after
 	// the rollback; a panic of fn is raised again after the rollback. The
-	// Session is dead when fn has returned.
-	Transact(ctx context.Context, fn func(Session) error) error
+	// Session is dead when fn has returned. When the transaction lost to
+	// another one the error is an [ErrConflict], whatever fn made of it, and
+	// nothing was committed: the caller runs it again.
+	Transact(ctx context.Context, options TxOption, fn func(Session) error) error
 	// Migrate runs fn with a database on which migrations may be applied,
 	// while no other process can migrate. What fn did is kept only when it
 	// returns nil, as far as the database can undo it.
 	Migrate(ctx context.Context, fn func(*sql.DB, Dialect) error) error
+	// Dialect is the SQL that the database speaks.
+	Dialect() Dialect
 	// Ping reports whether a statement can run now.
 	Ping(ctx context.Context) error
 	// Stats is a snapshot of the pool.
@@ -94,6 +100,7 @@ type Stats struct {
 	Transactions int64         // transactions committed
 	Rollbacks    int64         // transactions rolled back
 	Commits      int64         // commits made durable; below Transactions when they are grouped
+	Retries      int64         // times a transaction was run again because it had lost to another
 }
 
 // DB is a database that many goroutines may use at once. A statement run on
@@ -101,6 +108,7 @@ type Stats struct {
 type DB struct {
 	driver   Driver
 	plans    plans
+	retries  atomic.Int64
 	watchers []func(context.Context, Event)
 	signals  signals
 }
@@ -127,21 +135,37 @@ func (d *DB) Exec(ctx context.Context, sql string, args ...any) (Result, error) 
 	switch {
 	case hookOf(ctx) != nil:
 	case watched(d) == nil:
-		return d.driver.Exec(ctx, sql, args)
+		return d.exec(ctx, sql, args)
 	default:
 		began := time.Now()
-		result, err := d.driver.Exec(ctx, sql, args)
+		result, err := d.exec(ctx, sql, args)
 		d.tell(ctx, Statement, 0, sql, began, err)
 		return result, err
 	}
 	return InTx(ctx, d, func(tx *Tx) (Result, error) { return tx.Exec(ctx, sql, args...) })
 }
 
+func (d *DB) exec(ctx context.Context, sql string, args []any) (Result, error) {
+	for lost := (losses{}); ; {
+		result, err := d.driver.Exec(ctx, sql, args)
+		if err == nil || !lost.again(ctx, d, &err) {
+			return result, err
+		}
+	}
+}
+
+// Dialect is the SQL that the database speaks, for what cannot be portable.
+func (d *DB) Dialect() Dialect { return d.driver.Dialect() }
+
 // Ping reports whether the database answers now.
 func (d *DB) Ping(ctx context.Context) error { return d.driver.Ping(ctx) }
 
 // Stats is a snapshot of the connections and transactions.
-func (d *DB) Stats() Stats { return d.driver.Stats() }
+func (d *DB) Stats() Stats {
+	s := d.driver.Stats()
+	s.Retries = d.retries.Load()
+	return s
+}
 
 // Close waits for running transactions to end and releases every connection.
 // Calls made after it fail.
@@ -164,10 +188,17 @@ var (
 	// time; the statement had no effect and may be tried again. It is a
 	// [fault.ErrUnavailable].
 	ErrBusy error = fault.ErrUnavailable.Wrap(errors.New("db: busy"))
+	// ErrConflict means that a transaction lost to another one that ran at
+	// the same time, and had no effect. [InTx] runs it again and answers this
+	// only when it kept losing. It is a [fault.ErrUnavailable].
+	ErrConflict error = fault.ErrUnavailable.Wrap(errors.New("db: lost to another transaction"))
 	// ErrClosed is answered by a closed [DB].
 	ErrClosed = errors.New("db: closed")
 	// ErrTxDone is answered by a [Tx] whose function has returned.
 	ErrTxDone = errors.New("db: the transaction is over: a *db.Tx must not leave the function it was given to")
 	// ErrWrites is answered by [DB.Query] for a statement that writes.
 	ErrWrites = errors.New("db: a query that writes needs db.One, db.All or a transaction")
+	// ErrReadOnly is answered for a statement that writes in a transaction
+	// that was begun [ReadOnly].
+	ErrReadOnly = errors.New("db: a statement that writes in a transaction of db.ReadOnly")
 )

@@ -5,7 +5,9 @@ import "context"
 // Hook joins every transaction that is begun with a ctx of [WithHook], single
 // writing statements on a [DB] included: what it writes commits together with
 // the effect, or not at all. An error of either method rolls the transaction
-// back and is what [InTx] returns.
+// back and is what [InTx] returns. A transaction that is run again because it
+// lost to another begins the hook again: a Begin whose transaction came to
+// nothing may have no Commit after it, or one that was rolled back.
 type Hook interface {
 	// Begin runs before the first statement of the transaction.
 	Begin(ctx context.Context, tx *Tx) error

@@ -17,6 +17,11 @@ import (
 // `-- +goose Up` and `-- +goose Down` parts. Each module keeps its own account
 // of what was applied, in the table <Name>_migrations, so that modules evolve
 // independently.
+//
+// What cannot be said in SQL that every database understands has a file for
+// each dialect, NNN_name.sqlite.sql and NNN_name.postgres.sql, or for one of
+// them. Both are one version; on a database that has no file of it the version
+// does not exist.
 type Migrations struct {
 	// Name is the module: a lower-case letter, then letters, digits and _.
 	Name string
@@ -120,7 +125,7 @@ func migrate(ctx context.Context, d *DB, list []Migrations, visit func(Migration
 	return d.driver.Migrate(ctx, func(pool *sql.DB, dialect Dialect) error {
 		for _, m := range list {
 			p, err := provider(pool, dialect, m)
-			if err == nil {
+			if err == nil && p != nil {
 				err = visit(m, p)
 			}
 			if failed, ok := errors.AsType[*goose.PartialError](err); ok {
@@ -136,9 +141,14 @@ func migrate(ctx context.Context, d *DB, list []Migrations, visit func(Migration
 
 var moduleName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
+// provider is nil for a module that has no migration for the dialect.
 func provider(pool *sql.DB, dialect Dialect, m Migrations) (*goose.Provider, error) {
 	files, err := root(m.FS)
 	if err != nil {
+		return nil, err
+	}
+	files, some, err := spoken(files, dialect)
+	if err != nil || !some {
 		return nil, err
 	}
 	speaks := goose.DialectPostgres

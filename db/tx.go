@@ -43,7 +43,8 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 
 // AfterCommit has fn called once the transaction is committed, on the
 // goroutine and before the return of [InTx]; never after a rollback. Calls
-// run in the order in which they were added. A failure in fn cannot undo the
+// run in the order in which they were added; what a run added that was rolled
+// back and run again is forgotten. A failure in fn cannot undo the
 // commit, so fn has nobody to report it to: use it for signals that may be
 // lost, and a row in the same transaction for those that may not.
 func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
@@ -52,37 +53,63 @@ func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 // rolls back and is returned as it is; so does a panic, which is raised again.
 // After an error the result is the zero T, except for one wrapped by [Keep].
 //
-// fn runs once, on the caller's goroutine. It must use tx for every statement
+// Transactions that run at the same time have the effect of some order one
+// after the other, unless an option says otherwise. On a database that runs
+// them side by side (PostgreSQL) one may lose to another for that. It is then
+// rolled back and fn is called again, with a new Tx, after the [Hook] of ctx
+// has begun again: until ctx ends, or for five seconds, when InTx answers
+// [ErrConflict]. So fn must be safe to run again. It sets variables outside and
+// does not add to them, and what must happen once it leaves to
+// [Tx.AfterCommit].
+//
+// fn runs on the caller's goroutine. It must use tx for every statement
 // (the DB itself is another connection, and a second InTx inside would wait
 // for its own end) and must not call out over a network: others wait for the
 // writer meanwhile. Statements that ctx interrupts fail, and so does the
 // transaction. When InTx returns an error the transaction is not committed;
 // when it returns nil the transaction is durable, even if ctx has ended.
-func InTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error)) (T, error) {
+func InTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error), options ...TxOption) (T, error) {
+	var all TxOption
+	for _, o := range options {
+		all |= o
+	}
 	if watched(d) == nil {
-		return inTx(ctx, d, 0, fn)
+		return inTx(ctx, d, 0, all, fn)
 	}
 	began, number := time.Now(), rand.Uint64()|1 //nolint:gosec // no secret; never 0, which means none
-	out, err := inTx(ctx, d, number, fn)
+	out, err := inTx(ctx, d, number, all, fn)
 	d.tell(ctx, Transaction, number, "", began, err)
 	return out, err
 }
 
-func inTx[T any](ctx context.Context, d *DB, number uint64, fn func(tx *Tx) (T, error)) (T, error) {
-	var (
-		out  T
-		kept error
-		tx   = Tx{db: d, number: number}
-		hook = hookOf(ctx)
-	)
-	err := d.driver.Transact(ctx, func(s Session) error {
+func inTx[T any](ctx context.Context, d *DB, number uint64, options TxOption, fn func(tx *Tx) (T, error)) (T, error) {
+	for lost := (losses{}); ; {
+		tx := Tx{db: d, number: number}
+		out, kept, err := try(ctx, &tx, options, fn)
+		if err == nil {
+			for _, fn := range tx.after {
+				fn()
+			}
+			return out, kept
+		}
+		if !lost.again(ctx, d, &err) {
+			var zero T
+			return zero, err
+		}
+	}
+}
+
+// try runs fn in one transaction. Its result counts when err is nil.
+func try[T any](ctx context.Context, tx *Tx, options TxOption, fn func(tx *Tx) (T, error)) (out T, kept, err error) {
+	hook := hookOf(ctx)
+	err = tx.db.driver.Transact(ctx, options, func(s Session) error {
 		tx.session = s
 		if hook != nil {
-			if err := hook.Begin(ctx, &tx); err != nil {
+			if err := hook.Begin(ctx, tx); err != nil {
 				return err
 			}
 		}
-		result, err := fn(&tx)
+		result, err := fn(tx)
 		if err != nil {
 			k, ok := errors.AsType[*keep](err)
 			if !ok {
@@ -91,21 +118,14 @@ func inTx[T any](ctx context.Context, d *DB, number uint64, fn func(tx *Tx) (T, 
 			kept = k.cause
 		}
 		if hook != nil {
-			if err := hook.Commit(ctx, &tx, result, kept); err != nil {
+			if err := hook.Commit(ctx, tx, result, kept); err != nil {
 				return err
 			}
 		}
 		out = result
 		return nil
 	})
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	for _, fn := range tx.after {
-		fn()
-	}
-	return out, kept
+	return out, kept, err
 }
 
 // Keep marks an error after which the transaction is committed all the same:

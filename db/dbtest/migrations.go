@@ -135,15 +135,61 @@ func concurrentMigrations(t *testing.T, d *db.DB) {
 
 func migrationLists(t *testing.T, d *db.DB) {
 	for name, list := range map[string][]db.Migrations{
-		"no name":        {{FS: shop().FS}},
-		"a hostile name": {{Name: `x"; DROP TABLE y`, FS: shop().FS}},
-		"no files":       {{Name: "shop"}},
-		"twice":          {shop(), shop()},
-		"nothing inside": {{Name: "shop", FS: fstest.MapFS{}}},
-		"two places":     {{Name: "shop", FS: fstest.MapFS{"a/1_x.sql": {}, "b/1_x.sql": {}}}},
+		"no name":          {{FS: shop().FS}},
+		"a hostile name":   {{Name: `x"; DROP TABLE y`, FS: shop().FS}},
+		"no files":         {{Name: "shop"}},
+		"twice":            {shop(), shop()},
+		"nothing inside":   {{Name: "shop", FS: fstest.MapFS{}}},
+		"two places":       {{Name: "shop", FS: fstest.MapFS{"a/1_x.sql": {}, "b/1_x.sql": {}}}},
+		"no dialect":       {{Name: "shop", FS: fstest.MapFS{"1_x.mysql.sql": {}}}},
+		"no version":       {{Name: "shop", FS: fstest.MapFS{"x.sql": {}}}},
+		"one number twice": {{Name: "shop", FS: fstest.MapFS{"1_x.sql": {}, "001_y.sql": {}}}},
+		"for all and one":  {{Name: "shop", FS: fstest.MapFS{"1_x.sql": {}, "1_x.sqlite.sql": {}}}},
+		"two for one":      {{Name: "shop", FS: fstest.MapFS{"1_x.postgres.sql": {}, "01_x.postgres.sql": {}}}},
+		"two names":        {{Name: "shop", FS: fstest.MapFS{"1_x.postgres.sql": {}, "1_y.sqlite.sql": {}}}},
 	} {
 		if _, err := db.Up(t.Context(), d, list...); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// dialects has a step for all, one that differs, and one for each alone.
+func dialects(t *testing.T, d *db.DB) {
+	step := func(sql string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte("-- +goose Up\n" + sql + ";\n-- +goose Down\nDROP TABLE IF EXISTS gone;\n")}
+	}
+	list := db.Migrations{Name: "both", FS: fstest.MapFS{
+		"migrations/001_words.sql":          step(`CREATE TABLE words (word TEXT NOT NULL)`),
+		"migrations/002_fill.sqlite.sql":    step(`INSERT INTO words VALUES ('sqlite')`),
+		"migrations/002_fill.postgres.sql":  step(`INSERT INTO words VALUES ('postgres')`),
+		"migrations/003_alone.sqlite.sql":   step(`INSERT INTO words VALUES ('sqlite alone')`),
+		"migrations/004_alone.postgres.sql": step(`INSERT INTO words VALUES ('postgres alone')`),
+	}}
+	third := map[db.Dialect]string{db.SQLite: "both 3", db.Postgres: "both 4"}[d.Dialect()]
+	want := []string{"both 1", "both 2", third}
+	if got := pending(t, d, list); !reflect.DeepEqual(got, want) {
+		t.Errorf("pending %v, want %v", got, want)
+	}
+	applied, err := db.Up(t.Context(), d, list)
+	if err != nil || !reflect.DeepEqual(names(applied), want) {
+		t.Fatalf("up: %v, %v, want %v", names(applied), err, want)
+	}
+	words, err := db.All[string](t.Context(), d, `SELECT word FROM words ORDER BY word`)
+	if speaks := string(d.Dialect()); err != nil || !reflect.DeepEqual(words, []string{speaks, speaks + " alone"}) {
+		t.Errorf("%q, %v", words, err)
+	}
+	if again, err := db.Up(t.Context(), d, list); err != nil || len(again) != 0 {
+		t.Errorf("up again: %v, %v", names(again), err)
+	}
+	undone, err := db.Down(t.Context(), d, 2, list)
+	if err != nil || !reflect.DeepEqual(names(undone), []string{third, "both 2"}) {
+		t.Errorf("down by two: %v, %v", names(undone), err)
+	}
+
+	other := map[db.Dialect]string{db.SQLite: "postgres", db.Postgres: "sqlite"}[d.Dialect()]
+	foreign := db.Migrations{Name: "foreign", FS: fstest.MapFS{"1_x." + other + ".sql": step(`NO SQL AT ALL`)}}
+	if applied, err := db.Up(t.Context(), d, foreign, mail()); err != nil || !reflect.DeepEqual(names(applied), []string{"mail 1"}) {
+		t.Errorf("a module of another dialect alone: %v, %v", names(applied), err)
 	}
 }

@@ -88,7 +88,7 @@ func (c *conn) prepare(sql string) (*stmt, error) {
 	if word := firstWord(sql); forbidden[word] != "" {
 		return nil, fmt.Errorf("db/sqlite: %s is not for statements: %s", word, forbidden[word])
 	}
-	n, err := c.native.Prepare(sql)
+	n, err := c.native.Prepare(unlocked(sql))
 	if err != nil {
 		return nil, failed(err, sql)
 	}

@@ -15,11 +15,12 @@ func OpenFragile(ctx context.Context) (d *db.DB, breakDisk func(bool), err error
 	return db.New(a), a.memory.Break, nil
 }
 
-// ParseTime, AppendTime and FirstWord are tested by themselves.
+// ParseTime, AppendTime, FirstWord and Unlocked are tested by themselves.
 var (
 	ParseTime  = parseTime
 	AppendTime = appendTime
 	FirstWord  = firstWord
+	Unlocked   = unlocked
 )
 
 // MaxStatements is the size of a connection's cache.

@@ -19,6 +19,9 @@
 // their answer after it. A write that runs beside other members of a commit is
 // not interrupted by its ctx in the middle of a statement, since SQLite would
 // roll back all members; it ends before the next statement.
+//
+// A lock that PostgreSQL needs (SELECT … FOR UPDATE SKIP LOCKED) may stand in
+// the SQL text: it is passed over, because one transaction writes at a time.
 package sqlite
 
 import (
@@ -255,9 +258,14 @@ func (d *adapter) Exec(ctx context.Context, sql string, args []any) (db.Result, 
 	return result, nil
 }
 
-func (d *adapter) Transact(ctx context.Context, fn func(db.Session) error) error {
+func (d *adapter) Transact(ctx context.Context, options db.TxOption, fn func(db.Session) error) error {
+	if options.Has(db.ReadOnly) {
+		return d.look(ctx, fn)
+	}
 	return d.writer.transact(ctx, fn)
 }
+
+func (d *adapter) Dialect() db.Dialect { return db.SQLite }
 
 func (d *adapter) Ping(ctx context.Context) error {
 	r, err := d.Query(ctx, "SELECT 1", nil)
