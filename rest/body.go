@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -20,7 +21,7 @@ func (h *handler) readBody(r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	if h.spec.Kind != op.IsCommand {
-		return nil, refuseBody(r)
+		return nil, input.RefuseBody(r)
 	}
 	coding, most := codingOf(r.Header), h.maxBody
 	if coding == packed {
@@ -48,18 +49,6 @@ func (h *handler) readBody(r *http.Request) ([]byte, error) {
 		return nil, nil // nothing was sent, so it has no type either
 	}
 	return body, checkMedia(r.Header, asItIs)
-}
-
-// refuseBody refuses content that a GET should not have: it would be ignored,
-// and whoever sent it means something by it.
-func refuseBody(r *http.Request) error {
-	if r.ContentLength < 0 {
-		var first [1]byte
-		if n, err := io.ReadFull(r.Body, first[:]); n == 0 && err == io.EOF {
-			return nil
-		}
-	}
-	return fault.ErrMalformed.Because("This operation takes no body; its input is the path and the query.")
 }
 
 // promised is how much memory a Content-Length alone is worth. The rest of a
@@ -125,43 +114,4 @@ func sayReadable(answer, request http.Header) {
 	} else {
 		answer["Accept"] = jsonValue
 	}
-}
-
-// accepts reports whether an Accept header admits a media type (RFC 9110,
-// section 12.5.1). A type with weight zero is refused, everything else that
-// names the type or a range around it admits it.
-func accepts(header []string, media string) bool {
-	if len(header) == 0 {
-		return true
-	}
-	family, _, _ := strings.Cut(media, "/")
-	best, admitted := -1, false
-	for _, line := range header {
-		for part := range strings.SplitSeq(line, ",") {
-			name, params, _ := strings.Cut(part, ";")
-			precision := -1
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case media:
-				precision = 2
-			case family + "/*":
-				precision = 1
-			case "*/*", "":
-				precision = 0
-			}
-			if precision > best {
-				best, admitted = precision, !zeroWeight(params)
-			}
-		}
-	}
-	return admitted
-}
-
-func zeroWeight(params string) bool {
-	for p := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(name, "q") {
-			return strings.Trim(value, "0.") == ""
-		}
-	}
-	return false
 }

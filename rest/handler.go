@@ -11,6 +11,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/codec"
+	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -48,14 +49,18 @@ func New(o op.Operation, cfg Config) (http.Handler, error) {
 	for _, f := range s.Faults() {
 		h.declared[f.Code()] = true
 	}
-	var errs []error
+	var (
+		err  error
+		errs []error
+	)
 	fail := func(err error) {
 		if err != nil {
 			errs = append(errs, o.Mistakef("%w", err))
 		}
 	}
 	fail(h.compileAccess())
-	fail(h.compileInput())
+	h.input, err = input.Compile(s.In, s.PathFields, s.Kind == op.IsCommand)
+	fail(err)
 	fail(h.compileAnswer())
 	if s.Concurrency > 0 && h.places == nil {
 		fail(errors.New("bounds its concurrency, but there is nothing that does"))
@@ -92,7 +97,7 @@ type handler struct {
 	limits   Limits // nil for none
 	quota    Quota  // nil for none
 
-	input   input
+	input   *input.Input
 	encoder *codec.Encoder
 	headers []headerValue
 	place   location
@@ -157,7 +162,7 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	if err := h.admit(ctx, s, w.Header(), r); err != nil {
 		return err
 	}
-	if h.spec.Returns == op.JSON && !accepts(r.Header["Accept"], jsonType) {
+	if h.spec.Returns == op.JSON && !input.Accepts(r.Header["Accept"], jsonType) {
 		return fault.ErrNotAcceptable.Because("The answer is %s; Accept must admit it.", jsonType)
 	}
 	body, err := h.readBody(r)
@@ -166,7 +171,7 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	}
 	call := h.spec.NewCall()
 	defer call.Release()
-	if err := h.read(r, body, call.In()); err != nil {
+	if err := h.input.Read(r, r.URL.RawQuery, body, call.In()); err != nil {
 		return err
 	}
 	if h.quota != nil && h.spec.CountsInput() {

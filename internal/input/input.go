@@ -1,4 +1,7 @@
-package rest
+// Package input reads an operation's one input from the three places of a
+// request: the path, the query and the body. Whatever derives a handler from
+// an operation reads it alike.
+package input
 
 import (
 	"errors"
@@ -9,17 +12,16 @@ import (
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/codec"
-	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
 )
 
-// input reads an operation's one input from the three places of a request.
-type input struct {
+// Input reads inputs of one type. Make it with [Compile]; it is safe for
+// concurrent use.
+type Input struct {
 	decoder *codec.Decoder
 	path    []pathField
 	query   []queryField
-	// body says that members may come in a body.
-	body bool
+	body    bool
 }
 
 type pathField struct {
@@ -33,23 +35,25 @@ type queryField struct {
 	list  bool
 }
 
-func (h *handler) compileInput() error {
-	s := h.spec
-	decoder, err := codec.CompileDecoder(s.In)
+// Compile prepares the reading of t, an object. Members that path names come
+// from the path. The others come from the body if there may be one, else from
+// the query.
+func Compile(t *rule.Type, path []string, body bool) (*Input, error) {
+	decoder, err := codec.CompileDecoder(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	elsewhere := slices.Clone(s.PathFields)
-	if s.Kind != op.IsCommand {
+	elsewhere := slices.Clone(path)
+	if !body {
 		elsewhere = elsewhere[:0]
-		for _, f := range s.In.Object.Fields {
+		for _, f := range t.Object.Fields {
 			elsewhere = append(elsewhere, f.Name)
 		}
 	}
 	if decoder, err = decoder.Elsewhere(elsewhere...); err != nil {
-		return err
+		return nil, err
 	}
-	h.input = input{decoder: decoder, body: s.Kind == op.IsCommand}
+	in := &Input{decoder: decoder, body: body}
 	var errs []error
 	for _, name := range elsewhere {
 		field, err := decoder.Field(name)
@@ -57,28 +61,29 @@ func (h *handler) compileInput() error {
 			errs = append(errs, err)
 			continue
 		}
-		if slices.Contains(s.PathFields, name) {
-			h.input.path = append(h.input.path, pathField{name, field})
+		if slices.Contains(path, name) {
+			in.path = append(in.path, pathField{name, field})
 		} else {
-			list := s.In.Object.Field(name).Type.Kind == rule.List
-			h.input.query = append(h.input.query, queryField{name, field, list})
+			list := t.Object.Field(name).Type.Kind == rule.List
+			in.query = append(in.query, queryField{name, field, list})
 		}
 	}
-	return errors.Join(errs...)
+	return in, errors.Join(errs...)
 }
 
-// read fills in, which points to the zero input. Its error is a fault: 400 if
-// the request cannot be read, else every violation of path, query and body.
-func (h *handler) read(r *http.Request, body []byte, in any) error {
-	reading := h.input.decoder.Begin(in)
-	for _, p := range h.input.path {
+// Read fills into, which points to the zero input, from the request's path
+// values, a query as it stands in a URL, and a body. Its error is a fault: 400
+// if the request cannot be read, else every violation of path, query and body.
+func (in *Input) Read(r *http.Request, query string, body []byte, into any) error {
+	reading := in.decoder.Begin(into)
+	for _, p := range in.path {
 		reading.Text(p.field, r.PathValue(p.name))
 	}
-	unknown, err := h.readQuery(r.URL.RawQuery, &reading)
+	unknown, err := in.readQuery(query, &reading)
 	if err != nil {
 		return err
 	}
-	if h.input.body {
+	if in.body {
 		if len(body) == 0 {
 			body = noMembers
 		}
@@ -108,12 +113,12 @@ func malformedBody(err error) error {
 
 // readQuery hands the query's parameters to their fields. It is stricter than
 // [url.ParseQuery], which drops what it cannot read.
-func (h *handler) readQuery(raw string, reading *codec.Reading) (unknown fault.Violations, err error) {
+func (in *Input) readQuery(raw string, reading *codec.Reading) (unknown fault.Violations, err error) {
 	if raw == "" {
 		return nil, nil
 	}
 	var given [8]string
-	for i, q := range h.input.query {
+	for i, q := range in.query {
 		values, err := parameter(raw, q.name, given[:0])
 		if err != nil {
 			return nil, err
@@ -121,7 +126,7 @@ func (h *handler) readQuery(raw string, reading *codec.Reading) (unknown fault.V
 		if len(values) > 1 && !q.list {
 			return nil, fault.ErrMalformed.Because("The query gives %s more than once.", q.name)
 		}
-		reading.Text(h.input.query[i].field, values...)
+		reading.Text(in.query[i].field, values...)
 	}
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -129,7 +134,7 @@ func (h *handler) readQuery(raw string, reading *codec.Reading) (unknown fault.V
 		if err != nil {
 			return nil, err
 		}
-		if pair == "" || slices.ContainsFunc(h.input.query, func(q queryField) bool { return q.name == name }) {
+		if pair == "" || slices.ContainsFunc(in.query, func(q queryField) bool { return q.name == name }) {
 			continue
 		}
 		if _, err := unescape(value); err != nil {
