@@ -37,6 +37,7 @@ type writer struct {
 	turn   uint64 // counts the holders
 	first  *waiter
 	last   *waiter
+	spare  sync.Pool // of *waiter; its own, since a timer of testing/synctest must not leave its bubble
 
 	// The holder of the token owns these.
 	batch *batch        // the open SQL transaction
@@ -61,11 +62,15 @@ type waiter struct {
 	next  *waiter
 }
 
-var waiters = sync.Pool{New: func() any {
+// place returns one that nobody uses.
+func (w *writer) place() *waiter {
+	if me, ok := w.spare.Get().(*waiter); ok {
+		return me
+	}
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	return &waiter{ready: make(chan struct{}, 1), timer: timer}
-}}
+}
 
 // transact is one transaction, from the wait for the token to the durable
 // commit. Its name on a goroutine's stack tells a nested call.
@@ -246,7 +251,7 @@ func (w *writer) acquire(ctx context.Context, last bool) error {
 		w.mu.Unlock()
 		return nil
 	}
-	me := waiters.Get().(*waiter)
+	me := w.place()
 	if w.last == nil {
 		w.first = me
 	} else {
@@ -257,7 +262,7 @@ func (w *writer) acquire(ctx context.Context, last bool) error {
 	w.mu.Unlock()
 	err := w.queue(ctx, me, turn)
 	me.next = nil
-	waiters.Put(me)
+	w.spare.Put(me)
 	return err
 }
 
