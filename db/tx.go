@@ -41,6 +41,9 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 	return result, err
 }
 
+// Dialect is the SQL that the database speaks, for what cannot be portable.
+func (tx *Tx) Dialect() Dialect { return tx.db.Dialect() }
+
 // AfterCommit has fn called once the transaction is committed, on the
 // goroutine and before the return of [InTx]; never after a rollback. Calls
 // run in the order in which they were added; what a run added that was rolled

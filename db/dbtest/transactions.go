@@ -93,6 +93,9 @@ func isolation(t *testing.T, d *db.DB) {
 		if in, out := count(t, tx, "notes"), count(t, d, "notes"); in != 1 || out != 0 {
 			t.Errorf("%d rows inside, %d outside before the commit", in, out)
 		}
+		if in, out := tx.Dialect(), d.Dialect(); in != out {
+			t.Errorf("%s inside, %s outside", in, out)
+		}
 		return nil
 	})
 	if err != nil || count(t, d, "notes") != 1 {
