@@ -126,6 +126,7 @@ var testLibraries = map[string]string{
 	"github.com/anishathalye/porcupine":        "examples/payments/torture",
 	"github.com/coder/websocket":               "...",                 // the other end
 	"github.com/go-json-experiment/json":       "internal/codec rest", // the decoder's oracle
+	"github.com/jackc/pgx/v5":                  "internal/backing",
 	"github.com/google/go-cmp":                 "...",
 	"google.golang.org/protobuf":               "trace/otlp logs/otlp",
 	"github.com/santhosh-tekuri/jsonschema/v6": "...",

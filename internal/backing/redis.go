@@ -163,7 +163,7 @@ func (s *RedisProcess) Kill() {
 // the system, and nothing is answered.
 func (s *RedisProcess) Stop() {
 	s.tb.Helper()
-	suspend(s.tb, s.process)
+	signalled(s.tb, suspend(s.process))
 }
 
 // Start has the server run again: on from where it was stopped, or anew and
@@ -171,10 +171,21 @@ func (s *RedisProcess) Stop() {
 func (s *RedisProcess) Start() {
 	s.tb.Helper()
 	if s.process != nil {
-		resume(s.tb, s.process)
+		signalled(s.tb, resume(s.process))
 		return
 	}
 	if err := s.run(); err != nil {
 		s.tb.Fatalf("start Redis again: %v", err)
+	}
+}
+
+// signalled skips the test on a system that cannot suspend a process.
+func signalled(tb testing.TB, err error) {
+	tb.Helper()
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		tb.Skip("this system cannot suspend a process")
+	case err != nil:
+		tb.Fatal(err)
 	}
 }

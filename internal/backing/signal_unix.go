@@ -5,19 +5,8 @@ package backing
 import (
 	"os"
 	"syscall"
-	"testing"
 )
 
-func suspend(tb testing.TB, p *os.Process) {
-	tb.Helper()
-	if err := p.Signal(syscall.SIGSTOP); err != nil {
-		tb.Fatal(err)
-	}
-}
+func suspend(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
 
-func resume(tb testing.TB, p *os.Process) {
-	tb.Helper()
-	if err := p.Signal(syscall.SIGCONT); err != nil {
-		tb.Fatal(err)
-	}
-}
+func resume(p *os.Process) error { return p.Signal(syscall.SIGCONT) }
