@@ -41,7 +41,7 @@ var house = []floor{
 	},
 	{
 		name:     "adapters", // one driver each, and the suites that prove them alike
-		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest cache/cachetest event/eventtest job/jobtest auth/oidc serve/acme trace/otlp logs/otlp",
+		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest cache/cachetest event/eventtest job/jobtest outbound/outboundtest auth/oidc serve/acme trace/otlp logs/otlp",
 		may:      "words internal mechanisms",
 		tests:    "adapters",
 	},
@@ -135,7 +135,7 @@ var testLibraries = map[string]string{
 }
 
 // kits are the packages that only tests import.
-const kits = "ashlartest db/dbtest auth/authtest internal/chromium internal/backing limit/limittest cache/cachetest event/eventtest job/jobtest"
+const kits = "ashlartest db/dbtest auth/authtest internal/chromium internal/backing limit/limittest cache/cachetest event/eventtest job/jobtest outbound/outboundtest"
 
 // vague names say where code was put, not what it is.
 const vague = "base common core helper helpers lib misc model models pkg shared types util utils"

@@ -29,6 +29,7 @@ type meters struct {
 	restarts *metric.Family[metric.Counter]
 	failures *metric.Family[metric.Counter]
 	steps    *metric.Family[metric.Histogram]
+	calls    *metric.Family[metric.Histogram]
 }
 
 // newMeters declares them. It fails only where two have one name.
@@ -48,6 +49,7 @@ func newMeters(r *metric.Registry) (*meters, error) {
 		restarts: d.counter("ashlar_task_restarts_total", "Times that a background task ended and was run again.", "task"),
 		failures: d.counter("ashlar_task_failures_total", "Times that a background task failed or panicked.", "task"),
 		steps:    d.histogram("db_client_operation_duration_seconds", "Time of a query with its rows, of a statement, of a transaction with its wait and commit.", databaseTimes(), "operation"),
+		calls:    d.histogram("ashlar_dependency_call_duration_seconds", "Time of a call to a dependency with all its tries.", metric.Latency(), "dependency"),
 	}
 	if d.err == nil {
 		m.unmatched = m.endpoint(unmatched)

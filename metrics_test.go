@@ -23,6 +23,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/outbound"
 	"github.com/ashlar-go/ashlar/trace"
 )
 
@@ -99,6 +100,7 @@ func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
 	app := ashlartest.Open(t, "ASHLAR_SHED", "auto", "ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0",
 		"ASHLAR_TRACE_PEERS", "192.0.2.1/32")
 	app.Trace(trace.Options{Exporter: nowhere{}, Sampler: trace.Ratio(0).ParentBased()}, nil)
+	app.Dependency(outbound.NewPolicy(outbound.PolicyConfig{Name: "bank"}))
 	app.Mount(ashlar.Module{
 		Name: "visits",
 		Operations: append([]op.Operation{

@@ -14,7 +14,9 @@ var quiet = log.New(io.Discard, "", 0)
 
 // The two benchmarks below are meant to be compared in one run: what the guard
 // costs a call on a kept connection.
-func BenchmarkGuarded(b *testing.B) { benchmarkCall(b, outbound.New(outbound.Config{Allow: loopback})) }
+func BenchmarkGuarded(b *testing.B) {
+	benchmarkCall(b, outbound.New(outbound.Config{Allow: loopback}).HTTP())
+}
 
 func BenchmarkBareClient(b *testing.B) { benchmarkCall(b, &http.Client{Transport: &http.Transport{}}) }
 

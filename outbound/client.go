@@ -4,20 +4,25 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"time"
-
-	"github.com/ashlar-go/ashlar/trace"
 )
 
-// New returns a client that calls what cfg allows. It is safe for concurrent
-// use and keeps connections: make one for each purpose and keep it. Its
-// Timeout field is not set, because the guard bounds the time itself; its
-// other fields are the guard, so leave them as they are.
-func New(cfg Config) *http.Client {
+// A Client calls what its [Config] allows. It is safe for concurrent use and
+// keeps connections: make one for each dependency and keep it.
+type Client struct {
+	http        http.Client
+	guard       guard
+	policy      *Policy
+	resolver    *net.Resolver
+	lookTimeout time.Duration
+}
+
+// New returns a client that calls what cfg allows.
+func New(cfg Config) *Client {
 	cfg = cfg.withDefaults()
 	g := cfg.guard()
 	dialer := &net.Dialer{
@@ -29,131 +34,85 @@ func New(cfg Config) *http.Client {
 	}
 	secure.InsecureSkipVerify = false
 	secure.MinVersion = max(secure.MinVersion, tls.VersionTLS12)
-	c := &http.Client{
-		Transport: &transport{
-			guard: g, timeout: cfg.Timeout, maxBody: cfg.MaxBody,
-			next: &http.Transport{
-				Proxy:                  cfg.Proxy,
-				DialContext:            dialer.DialContext,
-				TLSClientConfig:        secure,
-				TLSHandshakeTimeout:    cfg.DialTimeout,
-				ForceAttemptHTTP2:      true,
-				MaxIdleConns:           256,
-				MaxIdleConnsPerHost:    16,
-				MaxConnsPerHost:        max(cfg.MaxConnsPerHost, 0),
-				IdleConnTimeout:        60 * time.Second,
-				MaxResponseHeaderBytes: cfg.MaxHeader,
+	policy := cfg.policy()
+	return &Client{
+		guard: g, policy: policy, resolver: cfg.Resolver, lookTimeout: cfg.DialTimeout,
+		http: http.Client{
+			Transport: &transport{
+				guard: g, policy: policy, maxBody: cfg.MaxBody, headTimeout: cfg.HeadTimeout,
+				next: &http.Transport{
+					Proxy:                  cfg.Proxy,
+					DialContext:            dialer.DialContext,
+					TLSClientConfig:        secure,
+					TLSHandshakeTimeout:    cfg.DialTimeout,
+					ForceAttemptHTTP2:      true,
+					MaxIdleConns:           256,
+					MaxIdleConnsPerHost:    16,
+					MaxConnsPerHost:        max(cfg.MaxConnsPerHost, 0),
+					IdleConnTimeout:        60 * time.Second,
+					MaxResponseHeaderBytes: cfg.MaxHeader,
+				},
 			},
+			CheckRedirect: redirects(cfg.Redirects),
 		},
-		CheckRedirect: redirects(cfg.Redirects),
 	}
-	return c
 }
 
-// transport judges each request, of a redirect too, and bounds its answer.
-type transport struct {
-	guard   guard
-	timeout time.Duration
-	maxBody int64
-	next    *http.Transport
+// Do sends the request, as often as its policy says, and returns the answer,
+// whatever its status: an answer with 503 is an answer, also after the last
+// try. Close its body in any case. The error is a [*Failure].
+func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	res, err := c.http.Do(req) //nolint:gosec // that is what the guard is for
+	if err == nil {
+		return res, nil
+	}
+	// Its text has all of the URL.
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err
+	}
+	if _, ok := errors.AsType[*Failure](err); !ok { // a redirect that is not followed, or no request
+		err = c.policy.failure(describe(req), 1, res != nil, err)
+	}
+	return nil, err
 }
 
-// CloseIdleConnections makes http.Client's method of that name work.
-func (t *transport) CloseIdleConnections() { t.next.CloseIdleConnections() }
+// HTTP returns the same client for code that wants one of net/http. Its errors
+// quote the URL: keep them out of logs where a URL is a secret. Its fields are
+// the guard, so leave them as they are.
+func (c *Client) HTTP() *http.Client { return &c.http }
 
-// errLate is the cause of a context that our own time limit ended.
-var errLate = errors.New("the time limit of the exchange passed")
+// Policy returns the policy that the client calls by, for metrics.
+func (c *Client) Policy() *Policy { return c.policy }
 
-// RoundTrip implements [http.RoundTripper].
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if refusal := t.guard.url(req.URL); refusal != nil {
-		if req.Body != nil {
-			_ = req.Body.Close() // as the interface demands
-		}
-		return nil, ErrRefused.Wrap(refusal)
+// CloseIdleConnections closes the connections that nothing uses now.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// Check returns a [*Refusal] if the client would refuse the URL, for telling
+// people early, where they enter one: what [Config.CheckURL] finds, and a name
+// that leads where nothing may be called. A name that leads nowhere passes, as
+// it may do so later. What the name leads to is judged again at each call.
+func (c *Client) Check(ctx context.Context, u *url.URL) error {
+	if refusal := c.guard.url(u); refusal != nil {
+		return refusal
 	}
-	ctx, cancel := req.Context(), context.CancelFunc(func() {})
-	if t.timeout > 0 {
-		ctx, cancel = context.WithTimeoutCause(ctx, t.timeout, errLate)
-		req = req.WithContext(ctx)
+	if c.http.Transport.(*transport).next.Proxy != nil {
+		return nil // names are the proxy's to resolve
 	}
-	req, span := traced(req)
-	res, err := t.next.RoundTrip(req)
+	ctx, cancel := context.WithTimeout(ctx, c.lookTimeout)
+	defer cancel()
+	resolver := c.resolver
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
+	addrs, err := resolver.LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil {
-		err = failure(ctx, err) // which looks at ctx, so it comes first
-		cancel()
-		span.Fail(err)
-		span.End()
-		return nil, err
+		return nil // it leads nowhere, which is no reason to refuse it
 	}
-	answered(span, res.StatusCode)
-	if res.StatusCode == http.StatusSwitchingProtocols {
-		// The body is the connection itself, whose user knows its own bounds.
-		_ = res.Body.Close()
-		cancel()
-		span.End()
-		return nil, ErrUnreachable.Wrap(errors.New("the answer changes the protocol"))
-	}
-	if t.maxBody > 0 && res.ContentLength > t.maxBody && req.Method != http.MethodHead {
-		_ = res.Body.Close()
-		cancel()
-		span.Fail(ErrTooLarge)
-		span.End()
-		return nil, ErrTooLarge
-	}
-	res.Body = &body{from: res.Body, ctx: ctx, cancel: cancel, left: t.maxBody, bounded: t.maxBody > 0, span: span}
-	return res, nil
-}
-
-// failure says what an error of the transport means. That the request's own
-// context ended is said as it is: it is the caller's doing.
-func failure(ctx context.Context, err error) error {
-	if refusal, ok := errors.AsType[*Refusal](err); ok {
-		return ErrRefused.Wrap(refusal)
-	}
-	switch cause := context.Cause(ctx); {
-	case cause == nil:
-		return ErrUnreachable.Wrap(err)
-	case errors.Is(cause, errLate):
-		return ErrSlow.Wrap(err)
-	default:
-		return fmt.Errorf("%w: %w", ctx.Err(), err)
-	}
-}
-
-// body is an answer's body, bounded in size and time.
-type body struct {
-	from    io.ReadCloser
-	ctx     context.Context //nolint:containedctx // a reader has no other way to be told
-	cancel  context.CancelFunc
-	left    int64
-	bounded bool
-	span    trace.Span
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	if b.bounded && b.left < 0 {
-		return 0, ErrTooLarge
-	}
-	if b.bounded && int64(len(p)) > b.left+1 {
-		p = p[:b.left+1] // one more than there may be shows that there is more
-	}
-	n, err := b.from.Read(p)
-	if b.bounded {
-		if b.left -= int64(n); b.left < 0 {
-			b.span.Fail(ErrTooLarge)
-			return n - 1, ErrTooLarge
+	to := portOf(u)
+	for _, addr := range addrs {
+		if refusal := c.guard.address(netip.AddrPortFrom(addr, to)); refusal != nil {
+			return refusal
 		}
 	}
-	if err != nil && err != io.EOF { //nolint:errorlint // io.EOF is never wrapped
-		err = failure(b.ctx, err)
-		b.span.Fail(err)
-	}
-	return n, err
-}
-
-func (b *body) Close() error {
-	defer b.cancel()
-	defer b.span.End()
-	return b.from.Close()
+	return nil
 }

@@ -41,7 +41,7 @@ func upstream(t testing.TB, h http.HandlerFunc) (s *httptest.Server, hits *atomi
 	return s, hits
 }
 
-func get(t *testing.T, c *http.Client, url string) (*http.Response, error) {
+func get(t *testing.T, c *outbound.Client, url string) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -77,7 +77,7 @@ func TestCall(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "%s %s %s", r.Method, r.URL, body)
 	})
 	client := outbound.New(outbound.Config{Allow: loopback})
-	res, err := client.Post(s.URL+"/a?b=c", "text/plain", strings.NewReader("hello"))
+	res, err := client.HTTP().Post(s.URL+"/a?b=c", "text/plain", strings.NewReader("hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestRedirects(t *testing.T) {
 	if got := <-seen; got.Get("X-Api-Key") != "k" {
 		t.Error("a redirect on the same host lost a header")
 	}
-	_, err = follow.Post(s.URL+"/away", "text/plain", strings.NewReader("secret"))
+	_, err = follow.HTTP().Post(s.URL+"/away", "text/plain", strings.NewReader("secret"))
 	wantQuiet(t, err, outbound.ErrRefused)
 }
 

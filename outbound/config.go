@@ -9,10 +9,16 @@ import (
 	"time"
 )
 
-// Config says what may be called and how much of an answer is read. The zero
-// Config calls public addresses at their usual ports and is bounded in every
-// way.
+// Config says what may be called, how, and how much of an answer is read. The
+// zero Config calls public addresses at their usual ports and is bounded in
+// every way.
 type Config struct {
+	// Name is the dependency's that the client calls, for errors and metrics.
+	// A client without a Name calls whatever URLs it is given, which have
+	// nothing to do with each other: it tries once, and has neither breaker nor
+	// bulkhead, or one dead target would keep it from all the others.
+	Name string
+
 	// Allow are networks that may be called although they are not public: a
 	// service of one's own, loopback in a test. Allow as little as a single
 	// address (10.2.3.4/32): whoever chooses the URL reaches all of it.
@@ -41,10 +47,14 @@ type Config struct {
 	// Resolver looks names up. Nil means the system's.
 	Resolver *net.Resolver
 
-	// Timeout bounds one exchange, from the look-up of the name to the last
-	// byte of the answer; a redirect is an exchange of its own. Zero means
-	// 10s; negative means none but the request's own context.
+	// Timeout bounds one exchange with all its tries, from the look-up of the
+	// name to the last byte of the answer; a redirect is an exchange of its
+	// own. Zero means 10s; negative means none but the request's own context.
 	Timeout time.Duration
+	// HeadTimeout bounds the time to the head of the answer, of each try. Zero
+	// means half of Timeout for what may be tried again, and none for the rest;
+	// negative means none.
+	HeadTimeout time.Duration
 	// DialTimeout bounds look-up and connecting, and again the handshake of
 	// TLS. Zero means 3s.
 	DialTimeout time.Duration
@@ -56,6 +66,19 @@ type Config struct {
 	// MaxConnsPerHost bounds the connections to one host; a call above it
 	// waits, within Timeout. Zero means 64; negative means none.
 	MaxConnsPerHost int
+
+	// Retry says how often an exchange is tried, if its request may be sent
+	// twice: by its method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) or because
+	// it has an Idempotency-Key, and because its body can be had again
+	// ([http.Request].GetBody). What is tried again is what broke off, and what
+	// was answered with 429, 502, 503 or 504.
+	Retry Retry
+	// Breaker says when the dependency is left alone. What breaks off, comes
+	// too late or too large, and any 5xx are held against it.
+	Breaker Breaker
+	// Bulkhead bounds the exchanges under way, each until its answer's body is
+	// closed.
+	Bulkhead Bulkhead
 }
 
 func (c Config) withDefaults() Config {
@@ -65,10 +88,20 @@ func (c Config) withDefaults() Config {
 	or(&c.MaxHeader, 64<<10)
 	or(&c.MaxConnsPerHost, 64)
 	c.Redirects = min(c.Redirects, 10)
+	if c.Name == "" {
+		c.Retry, c.Breaker, c.Bulkhead = Retry{Tries: 1}, Breaker{Off: true}, Bulkhead{Calls: -1}
+	}
 	return c
 }
 
-func or[T int | int64 | time.Duration](v *T, standard T) {
+func (c Config) policy() *Policy {
+	return NewPolicy(PolicyConfig{
+		Name: c.Name, Timeout: c.Timeout, TryTimeout: c.HeadTimeout,
+		Retry: c.Retry, Breaker: c.Breaker, Bulkhead: c.Bulkhead,
+	})
+}
+
+func or[T int | int64 | float64 | time.Duration](v *T, standard T) {
 	if *v == 0 {
 		*v = standard
 	}

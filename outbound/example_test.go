@@ -12,7 +12,7 @@ func Example() {
 	client := outbound.New(outbound.Config{})
 
 	// The address came from a customer, who would like to see a cloud's keys.
-	res, err := client.Get("http://169.254.169.254/latest/meta-data/")
+	res, err := client.HTTP().Get("http://169.254.169.254/latest/meta-data/")
 	if err == nil {
 		_ = res.Body.Close()
 	}

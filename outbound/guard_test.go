@@ -88,7 +88,7 @@ func TestSpellings(t *testing.T) {
 			if !ok || !strings.Contains(refusal.Reason, reason) {
 				t.Fatalf("refusal %v, want %q", refusal, reason)
 			}
-			if res, err := outbound.New(outbound.Config{}).Get(raw); err == nil {
+			if res, err := outbound.New(outbound.Config{}).HTTP().Get(raw); err == nil {
 				_ = res.Body.Close()
 				t.Error("called")
 			}

@@ -3,6 +3,7 @@ package outbound
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/ashlar-go/ashlar/trace"
@@ -19,7 +20,7 @@ func traced(req *http.Request) (*http.Request, trace.Span) {
 		trace.Text("http.request.method", req.Method),
 		trace.Text("url.scheme", req.URL.Scheme),
 		trace.Text("server.address", req.URL.Hostname()),
-		trace.Int("server.port", port(req)),
+		trace.Int("server.port", int64(portOf(req.URL))),
 	)
 	if span.Recording() {
 		at = span.Context()
@@ -39,18 +40,19 @@ func traced(req *http.Request) (*http.Request, trace.Span) {
 	return told, span
 }
 
-func port(req *http.Request) int64 {
-	if n, err := strconv.ParseUint(req.URL.Port(), 10, 16); err == nil {
-		return int64(n)
+// portOf is the port that a URL leads to.
+func portOf(u *url.URL) uint16 {
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); err == nil {
+		return uint16(n)
 	}
-	if req.URL.Scheme == "https" {
+	if u.Scheme == "https" {
 		return 443
 	}
 	return 80
 }
 
-// answered notes the status: for whoever asks, 4xx is a failure too.
-func answered(span trace.Span, status int) {
+// noted writes the status down: for whoever asks, 4xx is a failure too.
+func noted(span trace.Span, status int) {
 	span.Set(trace.Int("http.response.status_code", int64(status)))
 	if status >= http.StatusBadRequest {
 		span.Fail(refused(status))

@@ -45,9 +45,11 @@ func build(app *ashlar.App, cfg Config) {
 	app.Grant(merchant.RoleAuditor, payment.Read, ledger.Read)
 
 	cards := network.NewSimulated(app.DB)
+	issuers := network.NewClient(cards)
+	app.Dependency(issuers.Policy())
 	merchants := merchant.New(app.DB)
 	payments := payment.New(payment.Config{
-		DB: app.DB, Network: network.NewClient(cards), Merchants: merchants,
+		DB: app.DB, Network: issuers, Merchants: merchants,
 		FingerprintKey: cfg.cardKey(), Lease: cfg.SettleAfter,
 	})
 	app.Mount(payments.Module())

@@ -2,11 +2,9 @@ package network
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math/rand/v2"
 	"time"
 
+	"github.com/ashlar-go/ashlar/outbound"
 	"github.com/ashlar-go/ashlar/trace"
 )
 
@@ -15,28 +13,27 @@ import (
 // keeps failing is left alone for a while. It is a Network itself, one that
 // fails with [ErrUnavailable] only.
 type Client struct {
-	remote  Network
-	timeout time.Duration // of one try
-	tries   int
-	breaker breaker
+	remote Network
+	policy *outbound.Policy
 }
 
 // NewClient returns a client of the network with the limits of production:
-// three tries of four seconds; after five failures in a row it answers at once
-// for ten seconds.
+// three tries of four seconds; after five failures, at least half of the tries
+// of late, it answers at once for ten seconds.
 func NewClient(remote Network) *Client {
-	return &Client{
-		remote:  remote,
-		timeout: 4 * time.Second,
-		tries:   3,
-		breaker: breaker{trip: 5, rest: 10 * time.Second},
-	}
+	return &Client{remote, outbound.NewPolicy(outbound.PolicyConfig{
+		Name: "card_network", Timeout: 13 * time.Second, TryTimeout: 4 * time.Second,
+		Breaker: outbound.Breaker{Minimum: 5, Window: 30 * time.Second, Rest: 10 * time.Second},
+	})}
 }
+
+// Policy is how the network is called, for metrics.
+func (c *Client) Policy() *outbound.Policy { return c.policy }
 
 // Available returns [ErrUnavailable] while there is no point in asking.
 func (c *Client) Available() error {
-	if c.breaker.open() {
-		return ErrUnavailable.Because("The card network does not answer. Nothing was charged; try again in a moment.")
+	if err := c.policy.Available(); err != nil {
+		return ErrUnavailable.Because("The card network does not answer. Nothing was charged; try again in a moment.").Wrap(err)
 	}
 	return nil
 }
@@ -51,49 +48,19 @@ func (c *Client) Recall(ctx context.Context, key string) (Answer, error) {
 	return c.ask(ctx, "card network: recall", func(ctx context.Context) (Answer, error) { return c.remote.Recall(ctx, key) })
 }
 
+// ask asks as often as the policy says: the key makes it safe to.
 func (c *Client) ask(ctx context.Context, what string, call func(context.Context) (Answer, error)) (Answer, error) {
-	var failures error
-	for try := range c.tries {
-		if !c.breaker.admit() {
-			failures = errors.Join(failures, errors.New("circuit breaker is open"))
-			break
-		}
-		answer, err := c.once(ctx, what, call)
-		if err == nil {
-			c.breaker.succeeded()
-			return answer, nil
-		}
-		failures = errors.Join(failures, fmt.Errorf("try %d: %w", try+1, err))
-		if ctx.Err() != nil { // our caller's impatience says nothing about the network
-			c.breaker.release()
-			break
-		}
-		c.breaker.failed()
-		if try+1 < c.tries {
-			pause(ctx, 100*time.Millisecond<<try)
-		}
-	}
-	return Answer{}, ErrUnavailable.
-		Because("The card network did not answer. Repeat the request with the same Idempotency-Key to learn the outcome.").
-		Wrap(failures)
-}
-
-func (c *Client) once(ctx context.Context, what string, call func(context.Context) (Answer, error)) (answer Answer, err error) {
-	ctx, span := trace.Call(ctx, what)
-	defer func() {
+	answer, err := outbound.Call(ctx, c.policy, func(ctx context.Context) (answer Answer, err error) {
+		ctx, span := trace.Call(ctx, what)
+		defer span.End()
+		answer, err = call(ctx)
 		span.Fail(err)
-		span.End()
-	}()
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return call(ctx)
-}
-
-// pause waits for half of d to d: clients that failed together must not come
-// back together.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d/2 + rand.N(d/2)): //nolint:gosec // spread, not secrecy
-	case <-ctx.Done():
+		return answer, err
+	})
+	if err != nil {
+		return Answer{}, ErrUnavailable.
+			Because("The card network did not answer. Repeat the request with the same Idempotency-Key to learn the outcome.").
+			Wrap(err)
 	}
+	return answer, nil
 }
