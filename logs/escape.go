@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"strconv"
 	"time"
 	"unicode"
@@ -14,11 +13,28 @@ const digits = "0123456789abcdef"
 // terminal: printable ASCII but for the quote and the backslash.
 func plain(c byte) bool { return c-' ' < 0x7f-' ' && c != '"' && c != '\\' }
 
+// plainStart returns the length of the plain beginning of s, in eights, at
+// which nearly all texts end.
+func plainStart(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		eight := s[i : i+8]
+		w := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |
+			uint64(eight[4])<<32 | uint64(eight[5])<<40 | uint64(eight[6])<<48 | uint64(eight[7])<<56
+		quote, slash := w^ones*'"', w^ones*'\\'
+		if ((quote-ones)&^quote|(slash-ones)&^slash|(w-ones*' ')&^w|(w+ones)|w)&highs != 0 {
+			break
+		}
+	}
+	return i
+}
+
 // appendEscaped appends s with everything escaped that could end the line,
 // steer a terminal or is not UTF-8; and, if quoted, what could end the quotes.
 func appendEscaped(buf []byte, s string, quoted bool) []byte {
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plainStart(s); i < len(s); {
 		c := s[i]
 		if plain(c) {
 			i++
@@ -108,34 +124,19 @@ func appendTime(buf []byte, t time.Time) []byte {
 		return t.AppendFormat(buf, time.RFC3339Nano)
 	}
 	hour, minute, second := t.Clock()
-	buf = appendDigits(buf, year, 4)
-	buf = append(buf, '-')
-	buf = appendDigits(buf, int(month), 2)
-	buf = append(buf, '-')
-	buf = appendDigits(buf, day, 2)
-	buf = append(buf, 'T')
-	buf = appendDigits(buf, hour, 2)
-	buf = append(buf, ':')
-	buf = appendDigits(buf, minute, 2)
-	buf = append(buf, ':')
-	buf = appendDigits(buf, second, 2)
-	buf = append(buf, '.')
-	buf = appendDigits(buf, t.Nanosecond()/int(time.Millisecond), 3)
+	buf = appendTwo(appendTwo(buf, year/100), year%100)
+	buf = appendTwo(append(buf, '-'), int(month))
+	buf = appendTwo(append(buf, '-'), day)
+	buf = appendTwo(append(buf, 'T'), hour)
+	buf = appendTwo(append(buf, ':'), minute)
+	buf = appendTwo(append(buf, ':'), second)
+	milli := t.Nanosecond() / int(time.Millisecond)
+	buf = appendTwo(append(buf, '.', byte('0'+milli/100)), milli%100)
 	return append(buf, 'Z')
 }
 
-// appendDigits appends n in exactly width decimal digits.
-func appendDigits(buf []byte, n, width int) []byte {
-	end := len(buf) + width
-	for range width {
-		buf = append(buf, '0')
-	}
-	for i := end - 1; n > 0 && i >= end-width; i-- {
-		buf[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return buf
-}
+// appendTwo appends n, which is below a hundred, in two digits.
+func appendTwo(buf []byte, n int) []byte { return append(buf, byte('0'+n/10), byte('0'+n%10)) }
 
 // appendMillis appends d in milliseconds, without trailing zeros.
 func appendMillis(buf []byte, d time.Duration) []byte {
@@ -150,6 +151,12 @@ func appendMillis(buf []byte, d time.Duration) []byte {
 		return buf
 	}
 	buf = append(buf, '.')
-	buf = appendDigits(buf, fraction, 6)
-	return bytes.TrimRight(buf, "0")
+	for pair := 10_000; fraction > 0; pair /= 100 {
+		buf = appendTwo(buf, fraction/pair)
+		fraction %= pair
+	}
+	if last := len(buf) - 1; buf[last] == '0' {
+		buf = buf[:last]
+	}
+	return buf
 }

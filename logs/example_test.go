@@ -35,3 +35,17 @@ func ExampleOptions_context() {
 	log.WarnContext(ctx, "slow query", "rows", 12)
 	// Output: {"level":"WARN","msg":"slow query","request_id":"req-7","rows":12}
 }
+
+// What is written for every request has a form: half the work is done once.
+func ExampleHandler_Form() {
+	form := logs.NewHandler(os.Stdout, logs.Options{}).Form("request", "method", "path", "status", "took")
+	line := form.Fill(time.Time{}, slog.LevelInfo)
+	line.Text("GET")
+	line.Text("/payments/pay_7")
+	line.Int(200)
+	line.Millis(1250 * time.Microsecond)
+	if err := line.Write(); err != nil {
+		panic(err)
+	}
+	// Output: {"level":"INFO","msg":"request","method":"GET","path":"/payments/pay_7","status":200,"took":1.25}
+}

@@ -128,16 +128,20 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 		}
 	}
 	line.end(open)
+	return h.out.put(line.buf, r.Level)
+}
 
-	if b := h.out.ahead; b != nil {
-		_, err := b.take(line.buf, r.Level)
+// put writes a whole line.
+func (o *output) put(line []byte, level slog.Level) error {
+	if b := o.ahead; b != nil {
+		_, err := b.take(line, level)
 		return err
 	}
-	h.out.mu.Lock()
-	defer h.out.mu.Unlock()
-	_, err := h.out.w.Write(line.buf)
-	if r.Level >= slog.LevelWarn && h.out.flush != nil {
-		err = errors.Join(err, h.out.flush())
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, err := o.w.Write(line)
+	if level >= slog.LevelWarn && o.flush != nil {
+		err = errors.Join(err, o.flush())
 	}
 	return err
 }

@@ -151,8 +151,14 @@ func (l *Line) paste(made []byte) {
 	l.buf = append(l.buf, made...)
 }
 
-// begin writes what every line starts with. A zero time is left out.
+// begin writes what every line starts with.
 func (l *Line) begin(at time.Time, level slog.Level, message string) {
+	l.date(at, level)
+	l.message(message)
+}
+
+// date writes time and level. A zero time is left out.
+func (l *Line) date(at time.Time, level slog.Level) {
 	if l.text {
 		if !at.IsZero() {
 			l.buf = at.AppendFormat(l.buf, "15:04:05.000 ")
@@ -162,7 +168,6 @@ func (l *Line) begin(at time.Time, level slog.Level, message string) {
 		for range max(1, 6-len(name)) {
 			l.buf = append(l.buf, ' ')
 		}
-		l.buf = appendEscaped(l.buf, message, false)
 		return
 	}
 	l.buf = append(l.buf, '{')
@@ -173,6 +178,13 @@ func (l *Line) begin(at time.Time, level slog.Level, message string) {
 	}
 	l.buf = append(l.buf, `"level":"`...)
 	l.buf = append(l.buf, level.String()...)
+}
+
+func (l *Line) message(message string) {
+	if l.text {
+		l.buf = appendEscaped(l.buf, message, false)
+		return
+	}
 	l.buf = append(l.buf, `","msg":"`...)
 	l.buf = appendEscaped(l.buf, message, true)
 	l.buf = append(l.buf, '"')

@@ -1,0 +1,127 @@
+package logs
+
+import (
+	"bytes"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// A Form is a line that is written again and again with the same message and
+// keys, as an access line is. What can be known of it beforehand is done once:
+// keys are escaped, and looked up among those to hide. Make it with
+// [Handler.Form]. It is safe for concurrent use.
+//
+//	form := handler.Form("request", "method", "path", "status")
+//	...
+//	line := form.Fill(time.Now(), slog.LevelInfo)
+//	line.Text(r.Method)
+//	line.Text(r.URL.Path)
+//	line.Int(200)
+//	err := line.Write()
+type Form struct {
+	handler *Handler
+	start   []byte      // between the level and the first key
+	fields  []formField // none inside a hidden group
+	opened  int         // groups to close at the end
+}
+
+type formField struct {
+	key    []byte // with all that stands between it and the value before
+	hidden bool
+}
+
+// Form returns the form of a line with that message and those keys, beside
+// what WithAttrs and WithGroup have added. [Options.Context] has no part in it.
+func (h *Handler) Form(message string, keys ...string) *Form {
+	f := &Form{handler: h, opened: len(h.opened)}
+	line := &Line{text: h.format == Text, redact: h.redact}
+	line.message(message)
+	line.paste(h.made)
+	line.enter(h.opened)
+	if !h.muted && len(keys) > 0 {
+		f.opened += len(h.wanted)
+		for _, group := range h.wanted {
+			if !line.text {
+				line.key(group)
+				line.buf = append(line.buf, '{')
+			}
+		}
+		line.enter(h.wanted)
+	}
+	f.start = bytes.Clone(line.buf)
+	if h.muted {
+		return f
+	}
+	for _, key := range keys {
+		before := len(line.buf)
+		line.key(key)
+		f.fields = append(f.fields, formField{bytes.Clone(line.buf[before:]), h.redact.hides(key)})
+		line.buf = append(line.buf, '0') // a value, for the comma after it
+	}
+	f.fields = slices.Clip(f.fields)
+	return f
+}
+
+// Filled is a line of a [Form] while it is filled. Each method takes the value
+// of the next key, of which there must be one; a value that is hidden is not
+// looked at. It belongs to one goroutine, until Write.
+type Filled struct {
+	form  *Form
+	line  *Line
+	level slog.Level
+	next  int
+}
+
+// Fill begins a line. A zero time is left out. Whether the handler writes the
+// level is the caller's to ask.
+func (f *Form) Fill(at time.Time, level slog.Level) Filled {
+	line := f.handler.line()
+	line.date(at, level)
+	line.buf = append(line.buf, f.start...)
+	return Filled{form: f, line: line, level: level}
+}
+
+// key writes the next key, and reports whether its value may follow.
+func (f *Filled) key() bool {
+	if f.form.fields == nil {
+		return false
+	}
+	field := &f.form.fields[f.next]
+	f.next++
+	f.line.buf = append(f.line.buf, field.key...)
+	if field.hidden {
+		f.line.string(masked)
+	}
+	return !field.hidden
+}
+
+// Text takes a text, and escapes it.
+func (f *Filled) Text(value string) {
+	if f.key() {
+		f.line.string(value)
+	}
+}
+
+// Int takes a number.
+func (f *Filled) Int(value int64) {
+	if f.key() {
+		f.line.buf = strconv.AppendInt(f.line.buf, value, 10)
+	}
+}
+
+// Millis takes a duration, and writes it as a number of milliseconds.
+func (f *Filled) Millis(value time.Duration) {
+	if f.key() {
+		f.line.buf = appendMillis(f.line.buf, value)
+	}
+}
+
+// Write ends the line and hands it on. Nothing of f may be used afterwards.
+func (f *Filled) Write() error {
+	h := f.form.handler
+	defer h.release(f.line)
+	f.line.end(f.form.opened)
+	return h.out.put(f.line.buf, f.level)
+}
