@@ -110,30 +110,6 @@ func (o *observer) report(x *response, r *http.Request) {
 	}
 }
 
-// line writes the access line. It goes to the slog.Handler itself: the logger
-// in between would look up a caller that is always this function.
-func (o *observer) line(at time.Time, e *Exchange) {
-	level := levelOf(e.Status)
-	if !o.log.Enabled(context.Background(), level) {
-		return
-	}
-	record := slog.NewRecord(at, level, "request", 0)
-	record.AddAttrs(
-		slog.String("op", e.Operation),
-		slog.String("method", e.Method),
-		slog.String("path", e.Path),
-		slog.Int("status", e.Status),
-		slog.Int64("bytes", e.Bytes),
-		slog.Float64("duration_ms", float64(e.Duration.Microseconds())/1000),
-		slog.String("trace_id", e.TraceID),
-		slog.String("request_id", e.RequestID),
-		slog.String("principal", e.Principal),
-		slog.String("client_ip", e.ClientIP),
-		slog.String("code", e.Code),
-	)
-	o.handle(record)
-}
-
 // handle passes a record that names its own trace: the request's context stays
 // out, or a handler that adds ids from it would write them twice. A log that
 // fails must not fail the request.

@@ -10,6 +10,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/trace"
 )
 
@@ -103,6 +104,7 @@ func Observe(next http.Handler, o Observer) http.Handler {
 	}
 	if o.Log != nil {
 		obs.log = o.Log.Handler()
+		obs.form = accessForm(obs.log)
 	}
 	return obs
 }
@@ -110,6 +112,7 @@ func Observe(next http.Handler, o Observer) http.Handler {
 type observer struct {
 	next    http.Handler
 	log     slog.Handler // nil for none
+	form    *logs.Form   // nil if log has none
 	trusted []netip.Prefix
 	hosts   map[string]bool
 	headers []header

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/logs"
@@ -102,6 +104,39 @@ func TestObserveWritesOneAccessLine(t *testing.T) {
 	}
 	if got := w.Header().Get("X-Request-Id"); got != "caller-0001" {
 		t.Errorf("X-Request-Id: %q", got)
+	}
+}
+
+// Package logs is given a form to fill, every other handler a record: both say
+// the same.
+func TestAccessLinesAreAlike(t *testing.T) {
+	t.Parallel()
+	said := map[string]map[string]any{}
+	for name, open := range map[string]func(io.Writer) slog.Handler{
+		"a form":   func(w io.Writer) slog.Handler { return logs.NewHandler(w, logs.Options{}) },
+		"a record": func(w io.Writer) slog.Handler { return slog.NewMultiHandler(logs.NewHandler(w, logs.Options{})) },
+	} {
+		var log lines
+		h := serve.Observe(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			scope.From(w).Code = "broken"
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = io.WriteString(w, "hello")
+		}), serve.Observer{Log: slog.New(open(&log))})
+		get(h, set("Traceparent", parent), func(r *http.Request) { r.RequestURI = "/a\"%0a\\" })
+		found := log.with(t, "request")
+		if len(found) != 1 {
+			t.Fatalf("%s: %d access lines", name, len(found))
+		}
+		for _, key := range []string{"time", "duration_ms"} {
+			if found[0][key] == nil {
+				t.Errorf("%s: no %s", name, key)
+			}
+			delete(found[0], key)
+		}
+		said[name] = found[0]
+	}
+	if diff := cmp.Diff(said["a form"], said["a record"]); diff != "" || len(said["a form"]) != 12 {
+		t.Errorf("%v: a form (-) and a record (+) differ: %s", said["a form"], diff)
 	}
 }
 
