@@ -221,19 +221,26 @@ func (l *limits) count(ctx context.Context, refused error) error {
 
 // Quota implements [rest.Limits].
 func (l *limits) Quota(s *op.Spec) (rest.Quota, error) {
-	list := make(quotas, len(s.Quotas))
-	for i, q := range s.Quotas {
+	all := &quotas{store: l.store}
+	for _, q := range s.Quotas {
 		limiter, err := newLimiter(l.store, l.refusals, q.Name, limit.Per(q.N, q.Per).Burst(q.Burst))
 		if err != nil {
 			return nil, err
 		}
-		list[i] = quota{limiter, q.By, q.Key}
+		list := &all.early
+		if q.By == op.CountByKey {
+			list = &all.late
+		}
+		*list = append(*list, quota{limiter, q.By, q.Key})
 	}
-	return list, nil
+	return all, nil
 }
 
-// quotas are those of one operation. They implement [rest.Quota].
-type quotas []quota
+// quotas are those of one operation: the late ones count by the input.
+type quotas struct {
+	store       limit.Store
+	early, late []quota
+}
 
 type quota struct {
 	limiter limiter
@@ -241,36 +248,50 @@ type quota struct {
 	key     func(ctx context.Context, in any) string
 }
 
-// Take implements [rest.Quota]. A call that one quota refuses is given back to
-// those before it, so that a client who knocks at a slow limit does not spend
-// the others.
-func (l quotas) Take(ctx context.Context, header http.Header, in any) error {
-	for i, q := range l {
-		if (q.by == op.CountByKey) != (in != nil) {
-			continue
-		}
+// Take implements [rest.Quota]. A call that one quota refuses spends nothing
+// of the others, so that a client who knocks at a slow limit does not.
+func (l *quotas) Take(ctx context.Context, header http.Header, in any) error {
+	list := l.early
+	if in != nil {
+		list = l.late
+	}
+	if len(list) == 1 {
+		q := &list[0]
 		result, err := q.limiter.Take(ctx, q.who(ctx, in))
 		if err != nil {
 			return fault.ErrUnavailable.Wrap(err)
 		}
-		q.limiter.SetFields(header, result)
-		if result.OK {
-			continue
+		return q.answer(header, result)
+	}
+	claims := make([]limit.Claim, len(list))
+	for i := range list {
+		claims[i] = list[i].limiter.Claim(list[i].who(ctx, in), 1)
+	}
+	if _, err := limit.TakeAll(ctx, l.store, claims); err != nil {
+		return fault.ErrUnavailable.Wrap(err)
+	}
+	for i := range list {
+		if claims[i].Result == (limit.Result{}) {
+			continue // it was not asked, because another one refused
 		}
-		for _, earlier := range l[:i] {
-			if (earlier.by == op.CountByKey) == (in != nil) {
-				if err := earlier.limiter.GiveBack(ctx, earlier.who(ctx, in), 1); err != nil {
-					return fault.ErrUnavailable.Wrap(err)
-				}
-			}
+		if err := list[i].answer(header, claims[i].Result); err != nil {
+			return err
 		}
-		return q.limiter.Refusal(result)
+	}
+	return nil
+}
+
+// answer says in the header what is left, and refuses if nothing was.
+func (q *quota) answer(header http.Header, r limit.Result) error {
+	q.limiter.SetFields(header, r)
+	if !r.OK {
+		return q.limiter.Refusal(r)
 	}
 	return nil
 }
 
 // who is whose call it is.
-func (q quota) who(ctx context.Context, in any) string {
+func (q *quota) who(ctx context.Context, in any) string {
 	switch q.by {
 	case op.CountByKey:
 		return q.key(ctx, in)

@@ -81,6 +81,12 @@ func (l *Limiter) Forget(ctx context.Context, who string) error {
 	return l.GiveBack(ctx, who, math.MaxInt)
 }
 
+// Claim is what [TakeAll] takes off who, beside those of other limiters of the
+// same store.
+func (l *Limiter) Claim(who string, n int) Claim {
+	return Claim{Key: Key{l.name, who}, Rate: l.rate, N: n}
+}
+
 // Refusal is the fault that answers a request for which the units were not
 // there: [ErrLimited], with the limiter's name in the member
 // "violated-policies" as the fields' specification has it.

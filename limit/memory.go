@@ -76,11 +76,7 @@ func (m *Memory) Take(_ context.Context, key Key, rate Rate, n int) (Result, err
 	if rate.unlimited {
 		return Result{OK: true, Remaining: math.MaxInt}, nil
 	}
-	h := maphash.String(m.seed, key.Who) ^ maphash.String(m.limits, key.Limit)
-	if h == 0 {
-		h = 1 // zero marks an empty slot
-	}
-	s := &m.shards[h>>(64-7)]
+	s, h := m.shard(key)
 	s.mu.Lock()
 	now := m.clock() // within the lock, or a later decision could see an earlier time
 	at, known := s.find(h, now)
@@ -89,14 +85,28 @@ func (m *Memory) Take(_ context.Context, key Key, rate Rate, n int) (Result, err
 		tat = s.slots[at].tat
 	}
 	next, result := rate.decide(now, tat, n)
-	switch {
-	case known:
-		s.slots[at].tat = next
-	case next > now:
-		m.insert(s, at, slot{h, next}, now)
-	}
+	m.put(s, at, known, slot{h, next}, now)
 	s.mu.Unlock()
 	return result, nil
+}
+
+// shard returns where a key is kept, and by which hash.
+func (m *Memory) shard(key Key) (s *shard, h uint64) {
+	h = maphash.String(m.seed, key.Who) ^ maphash.String(m.limits, key.Limit)
+	if h == 0 {
+		h = 1 // zero marks an empty slot
+	}
+	return &m.shards[h>>(64-7)], h
+}
+
+// put keeps x in the slot that find returned, if it is worth it.
+func (m *Memory) put(s *shard, at int, known bool, x slot, now int64) {
+	switch {
+	case known:
+		s.slots[at].tat = x.tat
+	case x.tat > now:
+		m.insert(s, at, x, now)
+	}
 }
 
 func (m *Memory) clock() int64 {

@@ -34,6 +34,10 @@ func Run(t *testing.T, open func(testing.TB) (store limit.Store, step func(d tim
 		"clamps what was spent under a looser rate":    tightened,
 		"grants everything under an unlimited rate":    unlimited,
 		"takes any text for a key, and a long one too": texts,
+		"takes claims all or none":                     claims,
+		"takes claims of a crowd all or none":          claimsInACrowd,
+		"counts by nanoseconds what is quick":          quick,
+		"keeps what takes years to recover":            slow,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -283,5 +287,40 @@ func texts(t *testing.T, b bench) {
 		if got := b.take(t, key, rate, 1); got.OK {
 			t.Errorf("%.20q was granted twice: %+v", who, got)
 		}
+	}
+}
+
+// quick is a rate beyond a million a second.
+func quick(t *testing.T, b bench) {
+	key, rate := limit.Key{Limit: "quick", Who: "one"}, limit.Per(3_000_000, time.Second).Burst(9000)
+	for i := range 9 {
+		if got := b.take(t, key, rate, 1000); !got.OK || got.Remaining != 8000-1000*i || got.Reset != time.Duration(334_000*(i+1)) {
+			t.Fatalf("%d: a thousand of nine: %+v", i, got)
+		}
+	}
+	if got := b.take(t, key, rate, 1); got.OK || got.RetryAfter != 334 {
+		t.Errorf("nothing is left: %+v", got)
+	}
+	b.step(time.Millisecond)
+	if got := b.take(t, key, rate, 2994); !got.OK || got.Remaining != 0 || got.Reset != 3_006_000-1_000_000+2994*334 {
+		t.Errorf("what recovers in a millisecond: %+v", got)
+	}
+}
+
+func slow(t *testing.T, b bench) {
+	const year = 365 * 24 * time.Hour
+	key, rate := limit.Key{Limit: "slow", Who: "one"}, limit.Per(2, 30*year)
+	for left := 1; left >= 0; left-- {
+		if got := b.take(t, key, rate, 1); !got.OK || got.Remaining != left {
+			t.Fatalf("one of two in thirty years: %+v", got)
+		}
+	}
+	b.step(14 * year)
+	if got := b.take(t, key, rate, 1); got.OK || got.RetryAfter < year-time.Second || got.RetryAfter > year+time.Second {
+		t.Errorf("after fourteen years: %+v", got)
+	}
+	b.step(year + time.Second)
+	if got := b.take(t, key, rate, 1); !got.OK {
+		t.Errorf("after fifteen years: %+v", got)
 	}
 }
