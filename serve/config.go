@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -52,6 +53,11 @@ type Config struct {
 	// OnDrain, if set, is called once when Run's context ends, before anything
 	// else: the place to make the readiness probe fail.
 	OnDrain func()
+	// Finish, if set, is called once when new connections are no longer
+	// accepted: the place to end what outlives its request, such as streams and
+	// hijacked connections. Run waits for it as it does for requests; its
+	// context ends at DrainTimeout.
+	Finish func(ctx context.Context)
 
 	// TLS makes the server speak HTTPS. Version 1.2 is the least unless
 	// MinVersion asks for more. The guard reads the decrypted side. Of

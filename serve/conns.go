@@ -150,6 +150,23 @@ func (t *tracked) silentFor(now time.Time) time.Duration {
 	return now.Sub(t.seenAt)
 }
 
+// inside returns the connection in the wrappers of this package that look at
+// HTTP only: nothing of TLS.
+func inside(c net.Conn) net.Conn {
+	for {
+		switch wrapper := c.(type) {
+		case guardedTLS:
+			c = wrapper.Conn
+		case *guarded:
+			c = wrapper.Conn
+		case *tracked:
+			c = wrapper.Conn
+		default:
+			return c
+		}
+	}
+}
+
 // trackedOf finds the tracked connection under what net/http was given.
 func trackedOf(c net.Conn) *tracked {
 	for {

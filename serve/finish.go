@@ -39,7 +39,7 @@ func (o *observer) finish(x *response, r *http.Request) {
 		abort = o.survive(x, r, cause)
 	}
 	x.scope.Close()
-	if o.log != nil || o.done != nil || o.tracer != nil {
+	if !x.scope.Reported && (o.log != nil || o.done != nil || o.tracer != nil) {
 		o.report(x, r)
 	}
 	if abort {

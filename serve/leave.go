@@ -51,8 +51,10 @@ func (s *Server) leave(served <-chan error) error {
 	}
 	s.door.stop()
 	s.cfg.Log.Info("no longer accepting")
+	finished, abandon := s.finish(deadline)
+	defer abandon()
 
-	for s.conns.closeSilent(time.Now(), quiet) > 0 {
+	for s.conns.closeSilent(time.Now(), quiet) > 0 || !over(finished) {
 		if !time.Now().Before(deadline) {
 			return s.cut()
 		}
@@ -72,6 +74,28 @@ func (s *Server) leave(served <-chan error) error {
 	}
 	s.cfg.Log.Info("drained", "after", time.Since(begun).Round(time.Millisecond).String())
 	return nil
+}
+
+// finish begins what Config.Finish does; the channel closes when it has.
+func (s *Server) finish(deadline time.Time) (finished <-chan struct{}, abandon context.CancelFunc) {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if s.cfg.Finish != nil {
+			s.cfg.Finish(ctx)
+		}
+	}()
+	return done, cancel
+}
+
+func over(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
 
 // cut ends what is still open: contexts first, so that handlers learn why.

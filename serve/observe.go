@@ -123,7 +123,7 @@ type observer struct {
 }
 
 func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &response{ResponseWriter: w, start: time.Now(), drain: scope.Drain(r.Context())}
+	x := &response{ResponseWriter: w, start: time.Now(), drain: scope.Drain(r.Context()), obs: o}
 	x.scope.Init(r.Context())
 	o.identify(x, r)
 	x.scope.Origin = access.Origin{

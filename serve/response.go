@@ -19,7 +19,7 @@ type response struct {
 	start time.Time
 	drain <-chan struct{}
 	id    [1]string // backs the X-Request-Id header
-	taken bool      // the connection was hijacked
+	obs   *observer
 }
 
 // Scope returns the scope of the request; see scope.From.
@@ -66,11 +66,20 @@ func (x *response) FlushError() error {
 // Flush is FlushError for those who know only http.Flusher.
 func (x *response) Flush() { _ = x.FlushError() }
 
-// Hijack hands over the connection, for protocols that leave HTTP.
+// Report has the request reported now instead of at its end; see scope.Report.
+func (x *response) Report(r *http.Request) {
+	if !x.scope.Reported {
+		x.scope.Reported = true
+		x.obs.report(x, r)
+	}
+}
+
+// Hijack hands over the connection, for protocols that leave HTTP. It is the
+// one inside: what this package knows of a connection is about HTTP.
 func (x *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
 	if err == nil {
-		x.taken = true
+		conn, x.scope.Lasts = inside(conn), true
 		if x.scope.Status == 0 {
 			x.scope.Status = http.StatusSwitchingProtocols
 		}

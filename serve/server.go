@@ -143,10 +143,10 @@ func (s *Server) Listen(ctx context.Context) (net.Addr, error) {
 //     on as before, except that responses carry Connection: close.
 //  2. The listener closes, after the connections that wait in the kernel's
 //     queue were accepted.
-//  3. Requests under way are finished. A kept-alive connection is still
+//  3. Finish is called, and requests under way are finished. A kept-alive connection is still
 //     answered if it asks once more; it is closed when it has been silent for
 //     a second (for DrainDelay if that is shorter, but at least 100ms).
-//  4. When no connection is left, Run returns nil. When DrainTimeout passes
+//  4. When no connection is left and Finish has returned, Run returns nil. When DrainTimeout passes
 //     first, the contexts of open requests end, their connections are closed
 //     and Run returns [ErrDrainTimeout].
 //

@@ -43,6 +43,10 @@ type Scope struct {
 	armed    context.Context // derived from parent with the deadline, on the first call of Done
 	disarm   context.CancelFunc
 	closed   bool
+
+	// Lasts says that the answer goes on for as long as both sides like, so
+	// that it is not slow, and Reported that the request was reported already.
+	Lasts, Reported bool
 }
 
 // Init binds the scope to the context that it continues: for HTTP the
