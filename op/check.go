@@ -100,6 +100,7 @@ func (s *Spec) finish() Operation {
 		s.mistake("Cache would keep an answer that sets a cookie")
 	}
 	s.checkIdempotent()
+	s.checkStream()
 	s.checkQuotas()
 	return Operation{s}
 }

@@ -40,6 +40,7 @@ func Command[In, Out any](name, route string, fn func(context.Context, In) (Out,
 // the sequence ends. The route is "GET /path".
 func Stream[In, Out any](name, route string, fn func(context.Context, In) iter.Seq2[Out, error], options ...StreamOption) Operation {
 	s := declare[In, Out](IsStream, name, route, fn == nil, reflect.ValueOf(fn))
+	s.describeItem(reflect.TypeFor[Out]())
 	s.NewStream = func() (any, func(context.Context) iter.Seq2[any, error]) {
 		in := new(In)
 		return in, func(ctx context.Context) iter.Seq2[any, error] {

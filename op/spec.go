@@ -81,6 +81,9 @@ type Spec struct {
 	Tagged bool
 	// SetsCookies says that Out, or a pointer to it, is a [CookieSetter].
 	SetsCookies bool
+	// Identified and Named say that the items of a Stream, or pointers to them,
+	// have an EventID and an EventType.
+	Identified, Named bool
 
 	Access      Access
 	Permissions []access.Permission
