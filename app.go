@@ -63,6 +63,7 @@ type App struct {
 	apiKeys        *auth.APIKeys
 	factors        *auth.Factors
 	limits         *limits
+	streams        streams
 	keys           idempotency
 	fingerprintKey []byte
 	identityKey    []byte

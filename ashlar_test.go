@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,6 +69,15 @@ func greet(_ context.Context, in name) (greeting, error) {
 	return greeting{"Hello " + in.Name}, nil
 }
 
+// watch greets once and then listens.
+func watch(ctx context.Context, in name) iter.Seq2[greeting, error] {
+	return func(yield func(greeting, error) bool) {
+		if yield(greeting{"Hello " + in.Name}, nil) {
+			<-ctx.Done()
+		}
+	}
+}
+
 func greetings() ashlar.Module {
 	return ashlar.Module{
 		Name: "greetings",
@@ -75,6 +85,8 @@ func greetings() ashlar.Module {
 			op.Query("greetings.public", "GET /hello/{name}", greet, op.Public()),
 			op.Query("greetings.private", "GET /private/{name}", greet, op.Allow("greetings:read")),
 			op.Query("greetings.locked", "GET /locked/{name}", greet, op.Allow("greetings:lock")),
+			op.Stream("greetings.watch", "GET /watch/{name}", watch, op.Allow("greetings:read")),
+			op.Stream("greetings.see", "GET /see/{name}", watch, op.Public()),
 		},
 		Migrations: fstest.MapFS{"1_seen.sql": {Data: []byte("-- +goose Up\nCREATE TABLE seen (name TEXT);\n-- +goose Down\nDROP TABLE seen;\n")}},
 		Tasks: []ashlar.Task{{Name: "greetings.fail", Run: func(context.Context) error {

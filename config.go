@@ -44,6 +44,8 @@ type Config struct {
 	PerPrincipal limit.Rate     `env:"ASHLAR_LIMIT_PRINCIPAL" default:"5000/1s" doc:"how often a signed-in principal may call; off is loose"`
 	PerAddress   limit.Rate     `env:"ASHLAR_LIMIT_ADDRESS" default:"200/2s" doc:"how often others may call from an address, an IPv6 /64 counting as one; off is loose, and stops counting bad credentials too"`
 	PerSignIn    limit.Rate     `env:"ASHLAR_LIMIT_SIGN_IN" default:"60/1m" doc:"how often anybody may sign in from an address; off is loose"`
+	Streams      int            `env:"ASHLAR_STREAMS" default:"20000" doc:"how many streams may be open at once"`
+	StreamsEach  int            `env:"ASHLAR_STREAMS_PRINCIPAL" default:"100" doc:"how many of them one principal may have, or one address where nobody is signed in"`
 	TLSCert      string         `env:"ASHLAR_TLS_CERT" doc:"file with the certificate chain to serve HTTPS with, in PEM; followed when it changes"`
 	TLSKey       string         `env:"ASHLAR_TLS_KEY" doc:"file with the private key of ASHLAR_TLS_CERT, in PEM"`
 	ACMEHosts    []string       `env:"ASHLAR_ACME_HOSTS" doc:"host names to get certificates for by ACME and serve HTTPS with; off if empty"`
@@ -142,6 +144,7 @@ func (c Config) Validate() error {
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
 		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h: a session is renewed with its refresh token, not by a long access token")
 	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")
+	refuse(c.Streams < 0 || c.StreamsEach < 0, "ASHLAR_STREAMS and ASHLAR_STREAMS_PRINCIPAL: must be above 0")
 	refuse(c.SessionIdle < c.TokenTTL,
 		"ASHLAR_SESSION_IDLE: must be at least ASHLAR_TOKEN_TTL, or a session ends before its first refresh")
 	refuse(c.LogFileSize < rotate.MinSize, "ASHLAR_LOG_FILE_SIZE: must be at least %d, in MiB", rotate.MinSize)

@@ -33,11 +33,7 @@ func (a *App) Handler() (http.Handler, error) {
 	}
 	for _, o := range a.operations {
 		s := o.Spec()
-		if s.Kind == op.IsStream {
-			errs = append(errs, o.Mistakef("streams have no transport yet"))
-			continue
-		}
-		h, err := rest.New(o, cfg)
+		h, err := a.derive(o, cfg)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -63,6 +59,14 @@ func (a *App) Handler() (http.Handler, error) {
 		return nil, err
 	}
 	return serve.Observe(mux, observer), nil
+}
+
+// derive returns the handler of an operation, of whatever kind.
+func (a *App) derive(o op.Operation, cfg rest.Config) (http.Handler, error) {
+	if o.Spec().Kind == op.IsStream {
+		return a.stream(o)
+	}
+	return rest.New(o, cfg)
 }
 
 // document is the API document of everything that is mounted.

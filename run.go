@@ -42,8 +42,8 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	admin := a.server(private, a.cfg.AdminAddr, nil, nil)
-	server := a.server(public, a.cfg.PublicAddr(), a.health.Draining, secure)
+	admin := a.server(private, a.cfg.AdminAddr, nil, nil, nil)
+	server := a.server(public, a.cfg.PublicAddr(), a.health.Draining, a.endStreams, secure)
 	adminAt, err := admin.Listen(ctx)
 	if err != nil {
 		return fmt.Errorf("ASHLAR_ADMIN_ADDR: %w", err)
@@ -80,10 +80,10 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-func (a *App) server(h http.Handler, addr string, onDrain func(), secure *tls.Config) *serve.Server {
+func (a *App) server(h http.Handler, addr string, onDrain func(), finish func(context.Context), secure *tls.Config) *serve.Server {
 	cfg := serve.Config{
 		Addr: addr, DrainDelay: a.cfg.DrainDelay, DrainTimeout: a.cfg.DrainTimeout,
-		OnDrain: onDrain, Log: a.Log, TLS: secure, HTTP2: secure != nil,
+		OnDrain: onDrain, Finish: finish, Log: a.Log, TLS: secure, HTTP2: secure != nil,
 	}
 	// Without a load balancer nobody has to see readiness go before the end.
 	if onDrain == nil || cfg.DrainDelay == 0 && !a.cfg.Production() {

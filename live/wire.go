@@ -1,0 +1,179 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ashlar-go/ashlar/internal/scope"
+)
+
+// wire is the way to a caller. Its methods are safe for concurrent use.
+type wire interface {
+	// write sends all of b within a time. After a failure nothing is sent any
+	// more: half an event may be out.
+	write(b []byte, within time.Duration) error
+	// last is the write after which none follows. It has one that is under way
+	// end soon, and takes no longer than lastPatience itself.
+	last(b []byte) error
+	close()
+}
+
+// lastPatience is how long a caller may take to hear why its stream ends.
+const lastPatience = 2 * time.Second
+
+var errBroken = errors.New("live: the connection is closed or broken")
+
+// connect answers and takes the connection over; where that is impossible, as
+// on HTTP/2, it returns what the request must wait for.
+func (st *stream) connect(s *scope.Scope, w http.ResponseWriter) (*held, error) {
+	control := http.NewResponseController(w)
+	conn, _, err := control.Hijack()
+	retry := append(appendRetry(nil, st.h.server.pause()), '\n')
+	s.Lasts = true
+	if err != nil {
+		if !errors.Is(err, http.ErrNotSupported) {
+			return nil, err
+		}
+		hold := &held{st: st, w: w, control: control, done: make(chan struct{})}
+		st.wired(hold)
+		_ = control.SetWriteDeadline(time.Time{}) // whoever knows no deadlines has none to lift
+		w.WriteHeader(http.StatusOK)
+		st.count(len(retry))
+		err = hold.write(retry, st.h.server.cfg.Patience)
+		return hold, err
+	}
+	s.Status = http.StatusOK
+	bound(conn)
+	line := &line{st: st, conn: conn}
+	st.wired(line)
+	head := appendResponse(w.Header(), retry)
+	if err := line.write(head, st.h.server.cfg.Patience); err != nil {
+		return nil, err
+	}
+	s.Bytes = int64(len(retry))
+	st.count(len(retry))
+	go line.watch()
+	return nil, nil //nolint:nilnil // nothing has to be held
+}
+
+// line is a connection that was taken over.
+type line struct {
+	st   *stream
+	conn net.Conn
+
+	mu     sync.Mutex
+	broken bool
+	in     [32]byte // of what should not come
+}
+
+func (l *line) write(b []byte, within time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken {
+		return errBroken
+	}
+	err := l.conn.SetWriteDeadline(time.Now().Add(within))
+	if err == nil {
+		_, err = l.conn.Write(b)
+	}
+	l.broken = err != nil
+	return err
+}
+
+func (l *line) last(b []byte) error {
+	_ = l.conn.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
+	return l.write(b, lastPatience)
+}
+
+// close needs no lock: a write that is under way fails.
+func (l *line) close() { _ = l.conn.Close() }
+
+// chatter is how many bytes a caller may send on a stream, which has nothing to
+// say on it.
+const chatter = 4 << 10
+
+// watch notices that the caller has gone, and says now and then that we have
+// not. It returns when the connection is closed.
+func (l *line) watch() {
+	every, heard := l.st.h.server.cfg.Beat, 0
+	for l.conn.SetReadDeadline(time.Now().Add(every)) == nil && heard <= chatter {
+		n, err := l.conn.Read(l.in[:])
+		heard += n
+		quiet := errors.Is(err, os.ErrDeadlineExceeded)
+		if err != nil && !quiet || quiet && !l.st.write(beat) {
+			break
+		}
+	}
+	l.st.stop(&ending{reason: Left})
+}
+
+// held is an answer that goes on inside its request.
+type held struct {
+	st      *stream
+	w       http.ResponseWriter
+	control *http.ResponseController
+	done    chan struct{} // closed with the stream
+
+	mu     sync.Mutex
+	broken bool
+}
+
+func (h *held) write(b []byte, within time.Duration) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.broken {
+		return errBroken
+	}
+	err := h.send(b, within)
+	h.broken = err != nil
+	return err
+}
+
+func (h *held) send(b []byte, within time.Duration) error {
+	if err := h.control.SetWriteDeadline(time.Now().Add(within)); err == nil {
+		defer func() { _ = h.control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would end the stream at it
+	}
+	if _, err := h.w.Write(b); err != nil { //nolint:gosec // JSON under its own content type, and nosniff
+		return err
+	}
+	if err := h.control.Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+func (h *held) last(b []byte) error {
+	_ = h.control.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
+	return h.write(b, lastPatience)
+}
+
+// close lets the request return, after which its writer must not be used.
+func (h *held) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.broken = true
+	close(h.done)
+}
+
+// wait returns when the stream has ended or the caller has gone.
+func (h *held) wait(ctx context.Context) {
+	pulse := time.NewTicker(h.st.h.server.cfg.Beat)
+	defer pulse.Stop()
+	for {
+		select {
+		case <-h.done:
+			return
+		case <-pulse.C:
+			h.st.write(beat)
+		case <-ctx.Done():
+			h.st.stop(&ending{reason: Left})
+			<-h.done
+			return
+		}
+	}
+}
