@@ -79,7 +79,7 @@ func Parse(expression string, loc *time.Location) (*Schedule, error) {
 	}
 	parts := strings.Fields(text)
 	if len(parts) != len(kinds) {
-		return nil, mistake(expression, "has %d fields, not 5: minute, hour, day of the month, month, day of the week", len(parts))
+		return nil, mistake(expression, "has %d fields, not 5: minute, hour, day of the month, month and day of the week", len(parts))
 	}
 	s := &Schedule{loc: loc}
 	for i, into := range []*field{&s.minute, &s.hour, &s.day, &s.month, &s.weekday} {
