@@ -79,6 +79,10 @@ type Driver interface {
 type Session interface {
 	Query(ctx context.Context, sql string, args []any) (Rows, error)
 	Exec(ctx context.Context, sql string, args []any) (Result, error)
+	// Send is Exec for a statement whose result nobody waits for. It runs
+	// before what comes next, at the latest before the commit, and when it
+	// fails so does that.
+	Send(ctx context.Context, sql string, args []any) error
 }
 
 // Dialect names the SQL that a driver speaks, for what cannot be portable.
@@ -192,6 +196,10 @@ var (
 	// the same time, and had no effect. [InTx] runs it again and answers this
 	// only when it kept losing. It is a [fault.ErrUnavailable].
 	ErrConflict error = fault.ErrUnavailable.Wrap(errors.New("db: lost to another transaction"))
+	// ErrInDoubt means that the connection broke while a transaction was being
+	// committed, and nobody knows whether it was. Look, or do it again under an
+	// idempotency key. It is a [fault.ErrUnavailable]. SQLite never answers it.
+	ErrInDoubt error = fault.ErrUnavailable.Wrap(errors.New("db: the connection broke at the commit, which may have happened"))
 	// ErrClosed is answered by a closed [DB].
 	ErrClosed = errors.New("db: closed")
 	// ErrTxDone is answered by a [Tx] whose function has returned.

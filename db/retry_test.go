@@ -50,6 +50,7 @@ func (l *loser) Transact(_ context.Context, options db.TxOption, fn func(db.Sess
 	return l.lose()
 }
 
+func (l *loser) Send(context.Context, string, []any) error             { return nil }
 func (l *loser) Query(context.Context, string, []any) (db.Rows, error) { return nil, db.ErrWrites }
 func (l *loser) Migrate(context.Context, func(*sql.DB, db.Dialect) error) error {
 	return errors.ErrUnsupported

@@ -44,6 +44,21 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 // Dialect is the SQL that the database speaks, for what cannot be portable.
 func (tx *Tx) Dialect() Dialect { return tx.db.Dialect() }
 
+// Send is Exec for a statement of which only the effect matters: an adapter may
+// send it together with the next one or with the commit, and so spare the time
+// that a network takes. Statements run in the order in which they were given.
+// When one fails that was sent so, a later one or [InTx] itself answers the
+// error, and nothing is committed.
+func (tx *Tx) Send(ctx context.Context, sql string, args ...any) error {
+	if watched(tx) == nil {
+		return tx.session.Send(ctx, sql, args)
+	}
+	began := time.Now()
+	err := tx.session.Send(ctx, sql, args)
+	tx.db.tell(ctx, Statement, tx.number, sql, began, err)
+	return err
+}
+
 // AfterCommit has fn called once the transaction is committed, on the
 // goroutine and before the return of [InTx]; never after a rollback. Calls
 // run in the order in which they were added; what a run added that was rolled
@@ -69,8 +84,9 @@ func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 // (the DB itself is another connection, and a second InTx inside would wait
 // for its own end) and must not call out over a network: others wait for the
 // writer meanwhile. Statements that ctx interrupts fail, and so does the
-// transaction. When InTx returns an error the transaction is not committed;
-// when it returns nil the transaction is durable, even if ctx has ended.
+// transaction. When InTx returns an error the transaction is not committed,
+// but for [ErrInDoubt]; when it returns nil the transaction is durable, even if
+// ctx has ended.
 func InTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error), options ...TxOption) (T, error) {
 	var all TxOption
 	for _, o := range options {

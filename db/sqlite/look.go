@@ -66,6 +66,11 @@ func (v *view) Exec(ctx context.Context, sql string, args []any) (db.Result, err
 	return v.conn.exec(ctx, s, args)
 }
 
+func (v *view) Send(ctx context.Context, sql string, args []any) error {
+	_, err := v.Exec(ctx, sql, args)
+	return err
+}
+
 func (v *view) Query(ctx context.Context, sql string, args []any) (db.Rows, error) {
 	v.conn.mu.Lock()
 	defer v.conn.mu.Unlock()

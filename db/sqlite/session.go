@@ -34,6 +34,12 @@ func (s *session) Exec(ctx context.Context, sql string, args []any) (db.Result, 
 	return r, err
 }
 
+// Send has nothing to gain from waiting.
+func (s *session) Send(ctx context.Context, sql string, args []any) error {
+	_, err := s.Exec(ctx, sql, args)
+	return err
+}
+
 func (s *session) Query(ctx context.Context, sql string, args []any) (db.Rows, error) {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
