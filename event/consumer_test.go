@@ -520,3 +520,6 @@ func TestMistakesOfConsumersAreReportedTogether(t *testing.T) {
 		t.Error(c.Name(), c.Topics())
 	}
 }
+
+// idly is a handler without effects.
+func idly(context.Context, *db.Tx, *event.Record, int) error { return nil }

@@ -273,6 +273,21 @@ func (h *hub) pull(ctx context.Context, r *reader) (int, error) {
 	return len(entries), nil
 }
 
+// catchUp reads all that is new, now.
+func (h *hub) catchUp(ctx context.Context) error {
+	for {
+		h.mu.RLock()
+		r := h.reader
+		h.mu.RUnlock()
+		if r == nil {
+			return nil
+		}
+		if n, err := h.pull(ctx, r); n < maxPull || err != nil {
+			return err
+		}
+	}
+}
+
 // after reads what follows a position, that event included.
 func (l *Log) after(ctx context.Context, head int64) ([]*entry, error) {
 	rows, err := l.db.Query(ctx, pull, head, int64(maxPull+1))
@@ -318,12 +333,15 @@ func (h *hub) reset(ctx context.Context, r *reader) error {
 
 // give adds events to the recent ones and wakes whoever wants one of them.
 func (h *hub) give(r *reader, entries []*entry) {
-	if len(entries) == 0 {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.reader != r {
+		return
+	}
+	for len(entries) > 0 && entries[0].Position <= h.head { // another pull was faster
+		entries = entries[1:]
+	}
+	if len(entries) == 0 || entries[0].Position != h.head+1 {
 		return
 	}
 	h.read.Add(int64(len(entries)))

@@ -106,6 +106,9 @@ type runner struct {
 	wrote   int64        // the position in the row
 	parked  parked
 	halted  halted
+	gone    bool  // what follows at is not kept any more
+	doubt   bool  // the row may not be what this turn believes
+	steps   int64 // transactions that took the consumer on
 }
 
 // halted is an event at which the consumer stands still.
@@ -165,7 +168,7 @@ func (r *runner) run(ctx context.Context) {
 		case <-timer.C:
 		case <-ready:
 		case <-r.asked:
-			r.parked.next = time.Time{} // look again
+			r.doubt = true
 		}
 	}
 }
@@ -182,12 +185,19 @@ func (r *runner) round(ctx context.Context) (pause, error) {
 	if err := r.open(ctx); err != nil {
 		return pause{}, err
 	}
-	if r.until.Load() > time.Now().UnixMilli() {
+	mine := r.until.Load() > time.Now().UnixMilli()
+	if mine && !r.doubt {
 		return r.work(ctx)
 	}
 	row, err := r.look(ctx)
 	if err != nil {
 		return pause{}, err
+	}
+	if r.doubt = false; mine {
+		if row.Fence == r.fence {
+			return r.work(ctx)
+		}
+		r.end()
 	}
 	left := time.Until(time.UnixMilli(row.LeasedUntil))
 	own := row.Owner == r.l.instance && row.Fence == r.fence
@@ -268,7 +278,7 @@ func (l *Log) register(ctx context.Context, c *Consumer) error {
 	}
 	start := `COALESCE((SELECT MAX(position) FROM ashlar_event_log), 0)`
 	if c.oldest {
-		start = `0`
+		start = `COALESCE((SELECT MIN(position) FROM ashlar_event_log), 1) - 1`
 	}
 	_, err := l.db.Exec(ctx, `
 		INSERT INTO ashlar_event_consumers (name, position, owner, fence, leased_until, paused, seen_at, error)
@@ -320,7 +330,11 @@ func (r *runner) claim(ctx context.Context, found row) error {
 		r.since = now
 	}
 	r.fence, r.at, r.wrote = found.Fence+1, found.Position, found.Position
-	r.parked, err = r.l.parked(ctx, r.c.name)
+	if r.parked, err = r.l.parked(ctx, r.c.name); err != nil {
+		return err
+	}
+	oldest, _, err := r.l.bounds(ctx, r.l.db)
+	r.gone = oldest > r.at+1
 	return err
 }
 

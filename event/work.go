@@ -19,6 +19,9 @@ func (r *runner) work(ctx context.Context) (pause, error) {
 	defer renewing.Wait()
 	defer stop(nil)
 
+	if r.gone {
+		return r.stuck(ctx)
+	}
 	r.move(r.at)
 	for {
 		due, err := r.retry(ctx)
@@ -35,6 +38,8 @@ func (r *runner) work(ctx context.Context) (pause, error) {
 		switch {
 		case errors.Is(context.Cause(ctx), errLost):
 			return pause{}, errLost
+		case errors.Is(err, ErrReset) && r.same():
+			return r.stuck(ctx)
 		case err != nil:
 			return pause{}, err
 		case len(list) == 0 && time.Until(due) > 0:
@@ -42,10 +47,23 @@ func (r *runner) work(ctx context.Context) (pause, error) {
 		}
 		if r.generous() {
 			r.release(ctx)
-			r.waited, r.offered = true, time.Now()
-			return pause{r.courtesy(), true}, nil
+			r.fence, r.offered = -1, time.Now() // it comes after others now, as they do
+			return pause{}, nil
 		}
 	}
+}
+
+// stuck stands still before events that were deleted: nobody may take it that
+// they were handled.
+func (r *runner) stuck(ctx context.Context) (pause, error) {
+	return pause{idle, true}, r.stand(ctx, fmt.Errorf("events after position %d were deleted before they were handled; rewind the consumer to go on", r.at))
+}
+
+// same reports whether the log is the one that this turn began with.
+func (r *runner) same() bool {
+	r.l.hub.mu.RLock()
+	defer r.l.hub.mu.RUnlock()
+	return r.s.epoch == r.l.hub.epoch
 }
 
 // next returns the events that follow, as many as may share a transaction.
@@ -110,6 +128,7 @@ func (r *runner) checkpoint(ctx context.Context, tx *db.Tx, position int64) erro
 	tx.AfterCommit(func() {
 		r.until.Store(until)
 		r.at, r.wrote = position, position
+		r.steps++
 	})
 	return nil
 }
