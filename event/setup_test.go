@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,26 @@ func eachDatabase(t *testing.T, test func(t *testing.T, b *bench)) {
 		t.Parallel()
 		test(t, onSQLite(t, event.Config{}))
 	})
+}
+
+// eachFile runs a test on every database that other processes can open too.
+func eachFile(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, filepath.Join(t.TempDir(), "events.db"))
+	})
+}
+
+// openURL opens the database of eachFile.
+func openURL(t *testing.T, url string) *db.DB {
+	t.Helper()
+	d, err := sqlite.Open(context.Background(), sqlite.Config{Path: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
 }
 
 // onSQLite returns a log on a new database in memory.
