@@ -66,7 +66,7 @@ func On[T any](t Topic[T], name string, fn func(ctx context.Context, tx *db.Tx, 
 			if err != nil {
 				return Permanent(err)
 			}
-			err = d.run(ctx, name, func(ctx context.Context) error { return fn(ctx, tx, Of[T]{d.Record, data, d.attempt}) })
+			err = d.run(ctx, name, func(ctx context.Context) error { return fn(ctx, tx, Of[T]{d.Record, data, d.attempt, d.entry}) })
 			if err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ func OnBatch[T any](t Topic[T], name string, fn func(ctx context.Context, tx *db
 			if err != nil {
 				return Permanent(err)
 			}
-			events[i] = Of[T]{d.Record, data, d.attempt}
+			events[i] = Of[T]{d.Record, data, d.attempt, d.entry}
 		}
 		return trace.Do(ctx, name, func(ctx context.Context) error {
 			return protect(ctx, func(ctx context.Context) error { return fn(ctx, tx, events) })

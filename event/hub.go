@@ -333,16 +333,23 @@ func (h *hub) reset(ctx context.Context, r *reader) error {
 
 // give adds events to the recent ones and wakes whoever wants one of them.
 func (h *hub) give(r *reader, entries []*entry) {
+	for _, s := range h.add(r, entries) {
+		nudge(s.ready) // without the lock, which they want
+	}
+}
+
+// add returns whom to wake.
+func (h *hub) add(r *reader, entries []*entry) (waking []*Subscription) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.reader != r {
-		return
+		return nil
 	}
 	for len(entries) > 0 && entries[0].Position <= h.head { // another pull was faster
 		entries = entries[1:]
 	}
 	if len(entries) == 0 || entries[0].Position != h.head+1 {
-		return
+		return nil
 	}
 	h.read.Add(int64(len(entries)))
 	last := entries[len(entries)-1]
@@ -361,20 +368,21 @@ func (h *hub) give(r *reader, entries []*entry) {
 		h.recent = h.recent[gone:]
 	}
 	for _, e := range entries {
-		h.tell(h.scopes[""], e)
+		waking = tell(waking, h.scopes[""], e)
 		if e.Scope != "" {
-			h.tell(h.scopes[e.Scope], e)
+			waking = tell(waking, h.scopes[e.Scope], e)
 		}
 	}
+	return waking
 }
 
-// tell wakes those of set who want e and do not know yet that they have
-// something to read.
-func (h *hub) tell(set map[*Subscription]struct{}, e *entry) {
+// tell adds those of set who want e and had nothing to read so far.
+func tell(waking []*Subscription, set map[*Subscription]struct{}, e *entry) []*Subscription {
 	for s := range set {
 		if s.next == 0 && e.Position > s.at && s.filter.matches(&e.Record) {
 			s.next = e.Position
-			nudge(s.ready)
+			waking = append(waking, s)
 		}
 	}
+	return waking
 }

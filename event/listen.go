@@ -6,6 +6,8 @@ import (
 	"iter"
 	"reflect"
 	"time"
+
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 var timeType = reflect.TypeFor[time.Time]()
@@ -37,6 +39,7 @@ func ListenFrom[T any](ctx context.Context, l *Log, t Topic[T], from Start, keep
 			return
 		}
 		defer s.Close()
+		scope.Opened(ctx)
 		own := flat(reflect.TypeFor[T]())
 		for {
 			entries, err := s.wait(ctx)
@@ -51,7 +54,7 @@ func ListenFrom[T any](ctx context.Context, l *Log, t Topic[T], from Start, keep
 				if err == nil && keep != nil && !keep(*data) {
 					continue
 				}
-				one := Of[T]{Record: e.Record, Attempt: 1}
+				one := Of[T]{Record: e.Record, Attempt: 1, origin: e}
 				switch {
 				case err != nil:
 				case own:
@@ -77,6 +80,7 @@ func (l *Log) Records(ctx context.Context, f Filter, from Start) iter.Seq2[*Reco
 			return
 		}
 		defer s.Close()
+		scope.Opened(ctx)
 		for {
 			entries, err := s.wait(ctx)
 			if err != nil {

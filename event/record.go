@@ -37,6 +37,24 @@ type Of[T any] struct {
 	Data T
 	// Attempt counts the deliveries to one consumer, this one included.
 	Attempt int
+
+	origin *entry
+}
+
+// EventID is the event's id, by which a stream that was cut goes on.
+func (r *Record) EventID() string { return r.ID }
+
+// EventType is the event's topic, by which listeners to a stream tell events
+// apart.
+func (r *Record) EventType() string { return r.Topic }
+
+// Same is the event itself, for all that are made of it alike: a stream that
+// sends it to many encodes it once.
+func (o Of[T]) Same() any {
+	if o.origin == nil { // so that it is a nil any
+		return nil
+	}
+	return o.origin
 }
 
 // read returns the payload of r. Members that T does not have are left out, so

@@ -12,7 +12,7 @@ import (
 var ErrSlow = errors.New("event: the subscriber is too slow and was dropped: it may begin again after the last event it had")
 
 // A Subscription is a reader that waits for what is new. It belongs to one
-// goroutine, and costs some 400 bytes while it waits. Close it.
+// goroutine, and costs some 500 bytes while it waits. Close it.
 type Subscription struct {
 	l      *Log
 	filter Filter
