@@ -12,7 +12,7 @@ import (
 // It is trusted with little. A value carries its own version, so a Remote may
 // forget whatever it likes and whenever, be emptied, fail over to a copy that
 // is behind, or bring back a value that was replaced: what has tags is checked
-// against the [Log] before it is used. What a Remote must not do is to give a
+// against the [Journal] before it is used. What a Remote must not do is to give a
 // value to another key, or part of one, or to change one.
 //
 // Methods are called by many goroutines at once. They return soon after ctx

@@ -12,13 +12,14 @@ type Tx interface {
 	AfterCommit(fn func())
 }
 
-// A Log keeps invalidations and tells every instance of them, in one order. It
-// is what makes them safe among several: a note is written in the transaction
-// of the write, so that a process that dies after the commit has lost nothing.
-type Log interface {
+// A Journal keeps invalidations and tells every instance of them, in one order.
+// It is what makes them safe among several: a note is written in the
+// transaction of the write, so that a process that dies after the commit has
+// lost nothing.
+type Journal interface {
 	// Append writes note in tx, where it commits with the write or not at all.
-	// A nil tx stands for a transaction of its own. A Log that cannot write in
-	// the kind of transaction that it is given says so in its error.
+	// A nil tx stands for a transaction of its own. A Journal that cannot write
+	// in the kind of transaction that it is given says so in its error.
 	Append(ctx context.Context, tx Tx, note Note) error
 	// Follow calls told with each note that is committed anywhere from now on,
 	// this process included, in ascending order of their positions, and when
@@ -28,11 +29,11 @@ type Log interface {
 	Follow(ctx context.Context, told func(Batch)) error
 }
 
-// A Note tells that tags were invalidated. A [Log] keeps it as it is.
+// A Note tells that tags were invalidated. A [Journal] keeps it as it is.
 type Note struct {
-	// Position is the note's place in the order, greater than 0, which a Log
+	// Position is the note's place in the order, greater than 0, which a Journal
 	// gives it at or after the commit. A note that is committed after another
-	// one was told of has a greater one. A Log that knows no such order leaves
+	// one was told of has a greater one. A Journal that knows no such order leaves
 	// it 0; then what has tags is not kept in a [Remote].
 	Position int64 `json:"-"`
 	// Origin names the cache that invalidated, and Turn is its count.
@@ -42,13 +43,13 @@ type Note struct {
 	Tags []string `json:"tags"`
 }
 
-// A Batch is one look at a [Log].
+// A Batch is one look at a [Journal].
 type Batch struct {
 	// Notes are those since the last batch, or none.
 	Notes []Note
 	// Position is that of the last note told of so far, or greater: every note
 	// with a position up to it was told of, and every later one will have a
-	// greater position. 0 where the Log has no order.
+	// greater position. 0 where the Journal has no order.
 	Position int64
 	// AsOf is when the look began: all that was committed before then is told
 	// of. It is the local time with its monotonic reading.
