@@ -17,7 +17,11 @@ import (
 // effects makes the table into which the tests' handlers write.
 func (b *bench) effects() {
 	b.t.Helper()
-	b.exec(`CREATE TABLE effects (n INTEGER PRIMARY KEY, consumer TEXT NOT NULL, event TEXT NOT NULL, key TEXT NOT NULL, payload TEXT NOT NULL, attempt BIGINT NOT NULL)`)
+	serial := `INTEGER`
+	if b.db.Dialect() == db.Postgres {
+		serial = `BIGINT GENERATED ALWAYS AS IDENTITY`
+	}
+	b.exec(`CREATE TABLE effects (n ` + serial + ` PRIMARY KEY, consumer TEXT NOT NULL, event TEXT NOT NULL, key TEXT NOT NULL, payload TEXT NOT NULL, attempt BIGINT NOT NULL)`)
 }
 
 // note is the effect of an event.

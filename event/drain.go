@@ -20,10 +20,12 @@ func (l *Log) Drain(ctx context.Context, consumers ...Consumer) error {
 		return err
 	}
 	defer l.discharge(runners)
-	for _, r := range runners {
-		defer r.close()
-		defer r.release(ctx)
-	}
+	defer func() {
+		for _, r := range runners {
+			r.release(ctx)
+			r.close()
+		}
+	}()
 	for quiet := false; !quiet; {
 		quiet = true
 		for _, r := range runners {

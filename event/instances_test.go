@@ -168,7 +168,7 @@ func TestConsumersSpread(t *testing.T) {
 		consumers := func(i int) []event.Consumer {
 			working[i] = map[string]bool{}
 			var all []event.Consumer
-			for _, name := range strings.Fields("a b c d") {
+			for name := range strings.FieldsSeq("a b c d") {
 				all = append(all, noting(name, func(*event.Record, int) error {
 					mu.Lock()
 					defer mu.Unlock()
@@ -204,7 +204,7 @@ func TestConsumersSpread(t *testing.T) {
 			t.Errorf("%v and %v", working[0], working[1])
 		}
 		mu.Unlock()
-		for _, name := range strings.Fields("a b c d") {
+		for name := range strings.FieldsSeq("a b c d") {
 			if got := list[0].noted(name); got != numbers(1, n) {
 				t.Errorf("%s handled other events than were published, or not in order", name)
 			}

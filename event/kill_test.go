@@ -54,10 +54,15 @@ func TestKilledProcessesLoseNoEvent(t *testing.T) {
 		}
 
 		stop := b.start(noting("effects", nil))
-		published := b.all()
-		waitFor(t, func() bool { return b.consumer("effects").Position == int64(len(published)) })
+		waitFor(t, func() bool {
+			if err := b.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s := b.Stats()
+			return s.Backlog == 0 && s.Head > 0 && b.consumer("effects").Position == s.Head
+		})
 		stop()
-		published = b.all()
+		published := b.all()
 
 		there, versions := map[string]bool{}, map[string]int{}
 		for i, r := range published {

@@ -162,7 +162,7 @@ func (m *machine) start(r *rapid.T) {
 		r.Skip("enough run")
 	}
 	p := &process{bench: on(m.t, m.db, event.Config{Lease: 5 * time.Second})}
-	p.stop = p.bench.start(m.consumers()...)
+	p.stop = p.start(m.consumers()...)
 	m.running = append(m.running, p)
 	synctest.Wait()
 }

@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/db/postgres"
 	"github.com/ashlar-go/ashlar/db/sqlite"
 	"github.com/ashlar-go/ashlar/event"
+	"github.com/ashlar-go/ashlar/internal/backing"
 )
 
 // Order is what the tests publish.
@@ -49,6 +51,10 @@ func eachDatabase(t *testing.T, test func(t *testing.T, b *bench)) {
 		t.Parallel()
 		test(t, onSQLite(t, event.Config{}))
 	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, on(t, openURL(t, backing.Postgres(t)), event.Config{}))
+	})
 }
 
 // eachFile runs a test on every database that other processes can open too.
@@ -58,12 +64,22 @@ func eachFile(t *testing.T, test func(t *testing.T, url string)) {
 		t.Parallel()
 		test(t, filepath.Join(t.TempDir(), "events.db"))
 	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, backing.Postgres(t))
+	})
 }
 
 // openURL opens the database of eachFile.
 func openURL(t *testing.T, url string) *db.DB {
 	t.Helper()
-	d, err := sqlite.Open(context.Background(), sqlite.Config{Path: url})
+	var d *db.DB
+	var err error
+	if strings.HasPrefix(url, "postgres") {
+		d, err = postgres.Open(context.Background(), postgres.Config{URL: url})
+	} else {
+		d, err = sqlite.Open(context.Background(), sqlite.Config{Path: url})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

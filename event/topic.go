@@ -100,7 +100,7 @@ func (t Topic[T]) Publish(ctx context.Context, tx *db.Tx, payload T, options ...
 		return err
 	}
 	r.ID = id.New("evt_")
-	_, err = tx.Exec(ctx, statements(tx.Dialect()).publish,
+	err = tx.Send(ctx, statements(tx.Dialect()).publish,
 		r.ID, r.Topic, r.Key, r.Scope, int64(r.Version), time.Now().UnixMilli(), trace.From(ctx).Traceparent(), text)
 	if err != nil {
 		return fmt.Errorf("event: publish %s: %w", t, err)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -79,11 +79,11 @@ func connects(t *testing.T, b event.Bus) {
 func fansOut(t *testing.T, b event.Bus) {
 	one, two := listen(t, b, "test_one"), listen(t, b, "test_one")
 	for n := range 50 {
-		publish(t, b, "test_one", fmt.Sprint(n))
+		publish(t, b, "test_one", strconv.Itoa(n))
 	}
 	for n := range 50 {
 		for _, heard := range []<-chan []byte{one, two} {
-			if got := string(hear(t, heard)); got != fmt.Sprint(n) {
+			if got := string(hear(t, heard)); got != strconv.Itoa(n) {
 				t.Fatalf("%s, want %d", got, n)
 			}
 		}
