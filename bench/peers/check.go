@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -415,8 +416,8 @@ func streams(ctx context.Context, a *asker) error {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	first := make([]byte, len(": here"))
-	if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != ": here" {
+	first, err := bufio.NewReader(res.Body).ReadString('\n')
+	if err != nil || first != ": here\n" && !strings.HasPrefix(first, "retry: ") {
 		return errors.Join(err, fmt.Errorf("it begins with %q", first))
 	}
 	return nil

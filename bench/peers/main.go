@@ -29,6 +29,7 @@ type options struct {
 	budget  time.Duration // for the closed and open loops
 	clients int
 	streams int
+	held    bool // nothing but the streams
 	names   string
 	nodeDir string
 	out     string
@@ -43,6 +44,7 @@ func main() {
 	flag.DurationVar(&o.budget, "budget", 0, "time for the loops, which is shared out (11m, quick: 100s)")
 	flag.IntVar(&o.clients, "clients", 64, "connections of the closed loop")
 	flag.IntVar(&o.streams, "streams", 0, "idle event streams (10 000, quick: 1 000)")
+	flag.BoolVar(&o.held, "held", false, "measure only idle event streams, and print them")
 	flag.StringVar(&o.names, "peers", "", "which to compare, by name; all if empty")
 	flag.StringVar(&o.out, "o", "", "directory for the results (results, quick: none)")
 	flag.Parse()
@@ -116,6 +118,9 @@ func run(ctx context.Context, o options) (err error) {
 	say("all %d answer and refuse alike", len(servers))
 	if o.check {
 		return nil
+	}
+	if o.held {
+		return o.holdOnly(ctx, b, servers)
 	}
 	r, err := o.measure(ctx, b, servers)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -331,6 +332,20 @@ func (r *results) offers(servers []*server) []float64 {
 	return []float64{math.Floor(slowest / 2), math.Floor(usual / 2)}
 }
 
+// holdOnly is for whoever works on what a stream costs.
+func (o options) holdOnly(ctx context.Context, b starter, servers []*server) error {
+	var (
+		r     results
+		table strings.Builder
+	)
+	if err := o.hold(ctx, b, servers, &r); err != nil {
+		return err
+	}
+	r.streamTable(&table)
+	_, err := fmt.Print(table.String())
+	return err
+}
+
 // hold opens idle event streams at each full stack that has them: at a new
 // server, since one that was under load has memory to spare for them.
 func (o options) hold(ctx context.Context, b starter, servers []*server, r *results) error {
@@ -361,7 +376,7 @@ func (s *server) hold(ctx context.Context, n int) (h held, err error) {
 		return h, err
 	}
 	start := time.Now()
-	release, err := load.Streams(ctx, s.Addr, load.NewCall("GET", "/v1/events", http.StatusOK, "", "Authorization", "Bearer "+t.merchant), n)
+	release, err := load.Streams(ctx, s.Addr, load.NewCall("GET", "/v1/events", http.StatusOK, "", "Accept", "text/event-stream", "Authorization", "Bearer "+t.merchant), n)
 	if err != nil {
 		return h, err
 	}

@@ -45,7 +45,6 @@ func peers() []peer {
 		{name: "express", title: "Express", framework: "express", language: inNode, bareToo: true},
 		{name: "nest", title: "NestJS", framework: "@nestjs/core", language: inNode, bareToo: true},
 		{name: ours, title: "Ashlar", language: inGo, lacks: map[string]string{
-			workStreams:     "Ashlar has no event streams yet",
 			"expired token": "it issues its own tokens, and none that has expired",
 		}},
 	}

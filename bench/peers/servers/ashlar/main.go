@@ -69,6 +69,7 @@ func settings(s shop.Settings) (ashlar.Config, error) {
 		"ASHLAR_ENV": "production", "ASHLAR_ADDR": "127.0.0.1:0", "ASHLAR_ADMIN_ADDR": "127.0.0.1:0", "ASHLAR_DATA_DIR": s.Dir,
 		"ASHLAR_SIGNING_KEYS": keys, "ASHLAR_TOKEN_TTL": "1h", "ASHLAR_CORS_ORIGINS": shop.Origin,
 		"ASHLAR_LIMIT_PRINCIPAL": limit, "ASHLAR_LIMIT_ADDRESS": limit,
+		"ASHLAR_STREAMS_PRINCIPAL": "20000", // one merchant has them all
 	})
 	return config.Load[ashlar.Config](func(name string) (string, bool) {
 		if value, ok := own(name); ok {

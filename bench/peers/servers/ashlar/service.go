@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
@@ -101,6 +102,7 @@ func (s service) module() ashlar.Module {
 			op.Command("payments.create", "POST /v1/payments", s.create, op.Allow(write), op.Created("")),
 			op.Query("payments.list", "GET /v1/payments", s.list, op.Allow(read)),
 			op.Query("payments.get", "GET /v1/payments/{id}", s.get, op.Allow(read), op.Fails(errNotFound)),
+			op.Stream("payments.watch", "GET /v1/events", s.watch, op.Allow(read)),
 			op.Query("payments.cached", "GET /v1/cached/{id}", s.cached, op.Allow(read), op.Fails(errNotFound)),
 		},
 		Migrations: migrations,
@@ -127,6 +129,14 @@ func (s service) create(ctx context.Context, in order) (shop.Payment, error) {
 			id.New("ent_"), p.ID, "held", p.Amount, p.CreatedAt)
 		return p, err
 	})
+}
+
+// watch is a stream on which nothing happens.
+func (service) watch(ctx context.Context, _ struct{}) iter.Seq2[shop.Payment, error] {
+	return func(func(shop.Payment, error) bool) {
+		op.Opened(ctx)
+		<-ctx.Done()
+	}
 }
 
 func (s service) get(ctx context.Context, in byID) (shop.Payment, error) {
