@@ -20,7 +20,9 @@ type Info struct {
 
 // Document returns the OpenAPI 3.1.1 document of the operations as indented
 // JSON. Equal operations give equal bytes. The error is that of [op.Check].
-// A Stream is left out, because OpenAPI 3.1 cannot describe one.
+//
+// The items of a Stream are described under x-itemSchema, as OpenAPI 3.2
+// describes them under itemSchema, for which 3.1 has no word.
 //
 // Components are named after Go types, and after their packages too where two
 // types share a name; a type that is both sent and received has a second
@@ -31,9 +33,7 @@ func Document(info Info, operations []op.Operation) ([]byte, error) {
 	}
 	specs := make([]*op.Spec, 0, len(operations))
 	for _, o := range operations {
-		if s := o.Spec(); s.Kind != op.IsStream {
-			specs = append(specs, s)
-		}
+		specs = append(specs, o.Spec())
 	}
 	d := newDocument(specs)
 	paths := d.paths(specs)

@@ -74,6 +74,11 @@ func (d *document) operationParameters(s *op.Spec) list {
 			"The ETag of the answer that the caller keeps. If it still holds, the answer is 304 without a body.",
 			object{{"type", "string"}}))
 	}
+	if resumes(s) {
+		all = append(all, d.header("LastEventID", "Last-Event-ID", false,
+			"The id of the last event that was seen, of an earlier connection. It comes before a parameter that says the same.",
+			object{{"type", "string"}, {"maxLength", 256}}))
+	}
 	return all
 }
 

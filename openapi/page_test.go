@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/chromium"
+	"github.com/ashlar-go/ashlar/live"
 	"github.com/ashlar-go/ashlar/openapi"
 	"github.com/ashlar-go/ashlar/rest"
 	"github.com/ashlar-go/ashlar/serve"
@@ -38,12 +39,22 @@ func site(t *testing.T) http.Handler {
 		}
 		return policy.Principal("usr_1", "acc_1", "owner"), nil
 	}}
+	streams := live.New(live.Config{Policy: policy, Authenticate: cfg.Authenticate})
+	t.Cleanup(func() { streams.Drain(context.Background()) })
 	mux := http.NewServeMux()
 	for _, o := range shop() {
-		if name := o.Spec().Name; name != "payments.get" && name != "health" {
+		var (
+			h   http.Handler
+			err error
+		)
+		switch o.Spec().Name {
+		case "payments.get", "health":
+			h, err = rest.New(o, cfg)
+		case "payments.watch":
+			h, err = streams.Handler(o)
+		default:
 			continue
 		}
-		h, err := rest.New(o, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +93,7 @@ func TestThePageWorksInABrowser(t *testing.T) {
 		for _, scheme := range []string{"light", "dark"} {
 			what := fmt.Sprintf("%s-%d", scheme, width)
 			b.Open(server.URL+"/docs", width, 900, scheme)
-			b.Until(`document.querySelectorAll('article.op').length === 8`)
+			b.Until(`document.querySelectorAll('article.op').length === 9`)
 			if wide := b.Run(`document.documentElement.scrollWidth`); wide.(float64) > float64(width) {
 				t.Errorf("%s: the page is %v wide", what, wide)
 			}
@@ -119,8 +130,8 @@ func TestThePageWorksInABrowser(t *testing.T) {
 func searches(t *testing.T, b *chromium.Browser, url string) {
 	t.Helper()
 	b.Open(url+"/docs", 1280, 900, "light")
-	b.Until(`document.querySelectorAll('article.op').length === 8`)
-	for words, want := range map[string]float64{"": 8, "card_declined": 1, "PAYMENTS:READ list": 1, "nothing like it": 0, "v1 patch": 1} {
+	b.Until(`document.querySelectorAll('article.op').length === 9`)
+	for words, want := range map[string]float64{"": 9, "card_declined": 1, "PAYMENTS:READ list": 1, "nothing like it": 0, "v1 patch": 1} {
 		got := b.Run(`(() => {
 			const search = document.querySelector('#search');
 			search.value = ` + fmt.Sprintf("%q", words) + `;
@@ -136,7 +147,7 @@ func searches(t *testing.T, b *chromium.Browser, url string) {
 func tries(t *testing.T, b *chromium.Browser, url string) {
 	t.Helper()
 	b.Open(url+"/docs#payments.get", 1280, 900, "dark")
-	b.Until(`document.querySelectorAll('article.op').length === 8`)
+	b.Until(`document.querySelectorAll('article.op').length === 9`)
 	send := func(id string) string {
 		t.Helper()
 		b.Run(`document.getElementById('` + id + `').querySelector('details.try').open = true`)
@@ -156,6 +167,12 @@ func tries(t *testing.T, b *chromium.Browser, url string) {
 	if got := send("payments.get"); !strings.Contains(got, "200 OK") || !strings.Contains(got, "ETag") {
 		t.Errorf("with a token: %q", got)
 	}
+	if got := send("payments.watch"); !strings.Contains(got, "200 OK, a stream") {
+		t.Errorf("a stream: %q", got)
+	}
+	b.Until(`document.getElementById('payments.watch').querySelector('.result pre').textContent.includes('data: {"id":"pay_1"')`)
+	b.Run(`document.getElementById('payments.watch').querySelector('.send').click()`) // it says Stop
+	b.Until(`document.getElementById('payments.watch').querySelector('.send').textContent === 'Send'`)
 	if kept := b.Run(`localStorage.length + sessionStorage.length + document.cookie.length`); kept != 0.0 {
 		t.Error("the token is kept beyond the page's memory")
 	}

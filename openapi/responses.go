@@ -34,6 +34,10 @@ func (d *document) success(s *op.Spec) object {
 	if h := successHeaders(s); len(h) > 0 {
 		r.set("headers", h)
 	}
+	if s.Kind == op.IsStream {
+		r.set("content", d.events(s))
+		return r
+	}
 	switch s.Returns {
 	case op.JSON:
 		r.set("content", content("application/json", d.schema(s.Out, output)))
@@ -51,7 +55,7 @@ func successHeaders(s *op.Spec) object {
 			h.set(name, object{{"description", description}, {"schema", object{{"type", "string"}}}})
 		}
 	}
-	add(s.Returns == op.JSON && (s.Tagged || s.Cached), "ETag", "Names this version of the answer.")
+	add(s.Kind != op.IsStream && s.Returns == op.JSON && (s.Tagged || s.Cached), "ETag", "Names this version of the answer.")
 	add(s.Location != "", "Location", "The path under which the thing can be read.")
 	add(s.SetsCookies, "Set-Cookie", "The cookies of the answer.")
 	add(s.Cached, "Cache-Control", "How long the caller may keep the answer.")
@@ -67,6 +71,9 @@ func successHeaders(s *op.Spec) object {
 func codesByStatus(s *op.Spec) map[int][]string {
 	out := map[int][]string{}
 	for _, f := range s.Faults() {
+		if f.Code() == op.ErrChanged.Code() {
+			continue // it ends what is open, and is never the answer
+		}
 		out[f.Status()] = append(out[f.Status()], f.Code())
 	}
 	return out

@@ -50,6 +50,10 @@ type Payment struct {
 
 func (Payment) ETag() string { return "1" }
 
+func (p Payment) EventID() string { return p.ID }
+
+func (p Payment) EventType() string { return "payment." + string(p.Status) }
+
 type CardSummary struct {
 	Brand string `json:"brand"`
 	Last4 string `json:"last4"`
@@ -132,7 +136,14 @@ type Annotate struct {
 
 func answer[In, Out any](context.Context, In) (out Out, err error) { return out, nil }
 
-func items(context.Context, struct{}) iter.Seq2[Payment, error] { return nil }
+// items gives one payment and waits for others.
+func items(ctx context.Context, _ struct{}) iter.Seq2[Payment, error] {
+	return func(yield func(Payment, error) bool) {
+		if yield(Payment{ID: "pay_1", Status: "captured"}, nil) {
+			<-ctx.Done()
+		}
+	}
+}
 
 // here has the doc comments as the ashlar command would collect them.
 const here = "github.com/ashlar-go/ashlar/openapi_test."

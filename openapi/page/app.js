@@ -59,6 +59,8 @@ function operations() {
   return all;
 }
 
+const streamOf = answer => answer?.content?.['text/event-stream'];
+
 const codesOf = answer => answer.content?.['application/problem+json']?.schema.allOf?.[1]?.properties.code.enum ?? [];
 
 // ---- Schemas in words ----
@@ -270,7 +272,7 @@ function curl(op) {
   const values = Object.fromEntries(op.parameters.map(p => [p.in + ' ' + p.name, exampleOf(p)]));
   const r = request(op, values, op.input && JSON.stringify(example(op.input)));
   const quote = s => `'${s.replaceAll("'", `'\\''`)}'`;
-  const lines = [`curl ${r.method === 'GET' ? '' : `-X ${r.method} `}${quote(r.url)}`];
+  const lines = [`curl ${op.answers.some(streamOf) ? '-N ' : ''}${r.method === 'GET' ? '' : `-X ${r.method} `}${quote(r.url)}`];
   if (!op.open) lines.push('-H "Authorization: Bearer $TOKEN"');
   for (const [name, value] of Object.entries(r.headers)) lines.push('-H ' + quote(`${name}: ${value}`));
   if (r.body) lines.push('-d ' + quote(r.body));
@@ -285,17 +287,27 @@ function tryIt(op) {
   const bodyId = op.id + ' body';
   const area = op.input && h('textarea', { id: bodyId, spellcheck: 'false' }, pretty(example(op.input)));
   const button = h('button', { class: 'send' }, 'Send');
+  let open; // a stream that goes on
   const send = async event => {
     event.preventDefault();
+    if (open) return open.abort();
     const r = request(op, Object.fromEntries([...new FormData(event.target)]), area?.value);
     if (token && !op.open) r.headers.Authorization = 'Bearer ' + token;
     button.disabled = true;
-    const start = performance.now();
+    const start = performance.now(), control = new AbortController();
     try {
-      result.replaceChildren(...await shown(await fetch(r.url, r), start));
+      const response = await fetch(r.url, { ...r, signal: control.signal });
+      if (response.headers.get('Content-Type') === 'text/event-stream') {
+        open = control;
+        button.disabled = false;
+        button.textContent = 'Stop';
+        await listen(response, result);
+      } else result.replaceChildren(...await shown(response, start));
     } catch (error) {
-      result.replaceChildren(h('p', { class: 'status bad' }, 'No answer: ' + error.message));
+      if (!control.signal.aborted) result.replaceChildren(h('p', { class: 'status bad' }, 'No answer: ' + error.message));
     }
+    open = undefined;
+    button.textContent = 'Send';
     button.disabled = false;
     const key = event.target.elements['header Idempotency-Key'];
     if (key) key.value = uuid(); // the next click means a new thing
@@ -303,6 +315,14 @@ function tryIt(op) {
   return h('form', { onsubmit: send }, fields,
     area && h('div', null, h('label', { for: bodyId }, 'body'), area),
     h('div', { class: 'row' }, button, !op.open && h('span', { class: 'hint' }, 'with the token from the top of the page')), result);
+}
+
+// listen shows a stream as it comes, the last of it if it is much.
+async function listen(response, result) {
+  const events = h('pre', { tabindex: 0, 'aria-label': 'Events' });
+  result.replaceChildren(h('p', { class: 'status good' }, `${response.status} ${response.statusText}, a stream`), events);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) events.textContent = (events.textContent + part.value).slice(-20_000);
 }
 
 async function shown(response, start) {
@@ -331,6 +351,7 @@ function chips(op) {
     [h('li', null, op.open ? 'open to everyone' : 'for everyone who is signed in')];
   return h('ul', { class: 'chips' }, who,
     op.parameters.some(p => p.name === 'Idempotency-Key') && h('li', null, 'safe to retry'),
+    op.answers.some(streamOf) && h('li', null, op.parameters.some(p => p.name === 'Last-Event-ID') ? 'a stream, which goes on where it was' : 'a stream'),
     op.parameters.some(p => p.name === 'If-None-Match') && h('li', null, 'cacheable'),
     op.deprecated && h('li', { class: 'warn' }, 'deprecated'));
 }
@@ -350,7 +371,8 @@ function errors(op) {
 
 function article(op) {
   const good = op.answers.filter(a => a.status < 300);
-  const out = good[0]?.content?.['application/json']?.schema;
+  const stream = streamOf(good[0]);
+  const out = good[0]?.content?.['application/json']?.schema ?? stream?.['x-itemSchema'].properties.data.contentSchema;
   const tried = h('details', { class: 'try', ontoggle: () => { if (tried.children.length === 1) tried.append(tryIt(op)); } }, h('summary', null, 'Try it'));
   const headers = good.flatMap(a => Object.entries(a.headers ?? {})).map(([name, of]) => row(name, { ...of.schema, description: of.description }, false, 0));
   return h('article', { class: 'op', id: op.id, 'aria-labelledby': op.id + '-title' },
@@ -363,14 +385,14 @@ function article(op) {
         op.parameters.filter(p => p.in === where).map(p => row(p.name, { ...plain(p.schema), description: p.description }, p.required, 0)), 'Parameter')),
       op.input && table('Body', members(op.input), 'Member'),
       h('h4', null, 'Answer'),
-      good.map(a => h('p', { class: 'answer' }, h('code', null, a.status), ' ', a.description, out ? ` with ${an(at(out).component ?? kind(out))}` : a.content ? ' with a file' : '')),
+      good.map(a => h('p', { class: 'answer' }, h('code', null, a.status), ' ', a.description, out ? `${stream ? ', and then one event each' : ''} with ${an(at(out).component ?? kind(out))}` : a.content ? ' with a file' : '')),
       (out || headers.length > 0) && h('details', null, h('summary', null, 'Members and headers of the answer'),
         table('Members', out ? members(out) : [], 'Member'), table('Headers', headers, 'Header')),
       errors(op),
       tried),
     h('div', { class: 'side' },
       sample('curl', curl(op)),
-      out && sample('Example answer', pretty(example(out, true)), true)));
+      out && sample(stream ? 'Example of an item' : 'Example answer', pretty(example(out, true)), true)));
 }
 
 function mark() {
