@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy generated lint audit secrets race test bench-test acme-test otlp-test
+STEPS := format vet tidy generated lint audit secrets race test test-postgres bench-test acme-test otlp-test
 
 # The pinned tools have modules of their own, see tools/.
 TOOL := go tool -modfile=tools/go.mod
@@ -25,7 +25,7 @@ GOFILES = $$(git ls-files --cached --others --exclude-standard --deduplicate '*.
 
 ##@ Every day
 
-.PHONY: run test race
+.PHONY: run test race test-postgres
 run: ## Serve the payments example on 127.0.0.1:8080, its data in ./.data
 	go run ./examples/payments
 
@@ -34,6 +34,12 @@ test: ## Run the tests (PKG=./rest RUN=TestName to choose)
 
 race: ## Run the tests under the race detector (PKG=… RUN=…)
 	go test -race$(MATCHING) $(PKG)
+
+# Everything that keeps an app's data, on PostgreSQL instead of SQLite.
+ON_POSTGRES = . ./ashlartest/... ./idem/... ./auth/... ./examples/...
+
+test-postgres: ## Run the tests of what keeps data on PostgreSQL (RUN=…)
+	ASHLAR_TEST_DATABASE=postgres go test$(MATCHING) $(ON_POSTGRES)
 
 .PHONY: fmt fix
 fmt: ## Format every Go file

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -17,7 +15,6 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/db"
-	"github.com/ashlar-go/ashlar/db/sqlite"
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
 	"github.com/ashlar-go/ashlar/limit"
@@ -106,7 +103,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		a.closeLog()
 		return nil, err
 	}
-	if a.DB, err = openDatabase(ctx, cfg); err != nil {
+	if a.DB, err = openDatabase(ctx, cfg, a.Log); err != nil {
 		a.closeLog()
 		return nil, err
 	}
@@ -134,23 +131,6 @@ func newApp(cfg Config) *App {
 
 		revocations: auth.NewRevocations(nil),
 	}
-}
-
-func openDatabase(ctx context.Context, cfg Config) (*db.DB, error) {
-	path, err := cfg.databasePath()
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	if path != ":memory:" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, fmt.Errorf("DATABASE_URL: make the database's directory: %w", err)
-		}
-	}
-	d, err := sqlite.Open(ctx, sqlite.Config{Path: path})
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	return d, nil
 }
 
 // Grant gives a role permissions.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
@@ -120,7 +121,17 @@ func app(t *testing.T, which string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{"ASHLAR_TEST_APP=" + which, "ASHLAR_DATA_DIR=" + filepath.Join(cmd.Dir, "data"), "HOME=" + cmd.Dir}, env...)
+	data := filepath.Join(cmd.Dir, "data")
+	for _, v := range env {
+		if dir, ok := strings.CutPrefix(v, "ASHLAR_DATA_DIR="); ok {
+			data = dir
+		}
+	}
+	cmd.Env = []string{"ASHLAR_TEST_APP=" + which, "ASHLAR_DATA_DIR=" + data, "HOME=" + cmd.Dir}
+	if os.Getenv("ASHLAR_TEST_DATABASE") == "postgres" {
+		cmd.Env = append(cmd.Env, "DATABASE_URL="+ashlartest.DatabaseIn(t, data))
+	}
+	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }
 
@@ -279,9 +290,8 @@ func TestDatabaseThatCannotBeWritten(t *testing.T) {
 func TestUserAdd(t *testing.T) {
 	t.Parallel()
 	add := func(dir, email, password string) (string, int) {
-		cmd := app(t, "good", nil, "user", "add", "--email="+email, "--role=clerk")
+		cmd := app(t, "good", []string{"ASHLAR_DATA_DIR=" + dir}, "user", "add", "--email="+email, "--role=clerk")
 		cmd.Dir = dir
-		cmd.Env = append(cmd.Env, "ASHLAR_DATA_DIR="+dir)
 		cmd.Stdin = strings.NewReader(password + "\n")
 		return output(t, cmd)
 	}

@@ -6,9 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ashlar-go/ashlar/auth"
@@ -28,7 +26,11 @@ type Config struct {
 	Port         uint16         `env:"PORT" doc:"port to serve operations on, on all interfaces, as managed platforms set it"`
 	AdminAddr    string         `env:"ASHLAR_ADMIN_ADDR" default:"127.0.0.1:9090" doc:"where health and metrics are served; keep it private"`
 	DataDir      string         `env:"ASHLAR_DATA_DIR" default:"./.data" doc:"where the embedded database and generated keys are kept"`
-	DatabaseURL  config.Secret  `env:"DATABASE_URL" doc:"sqlite:PATH; sqlite:app.db in the data directory if not set"`
+	DatabaseURL  config.Secret  `env:"DATABASE_URL" doc:"sqlite:PATH or postgres://user:password@host/database; sqlite:app.db in the data directory if not set"`
+	Connections  int            `env:"ASHLAR_DATABASE_CONNECTIONS" default:"16" doc:"how many connections to PostgreSQL this process may have"`
+	DatabaseWait time.Duration  `env:"ASHLAR_DATABASE_WAIT" default:"30s" doc:"how long the start waits for a PostgreSQL that does not answer yet"`
+	Pooler       Switch         `env:"ASHLAR_DATABASE_POOLER" default:"off" doc:"on if a pooler stands before PostgreSQL that gives each transaction another connection"`
+	Plaintext    Switch         `env:"ASHLAR_DATABASE_PLAINTEXT" default:"off" doc:"on lets production speak to a PostgreSQL on another machine without verified TLS; a loose setting"`
 	Migrate      MigrateMode    `env:"ASHLAR_MIGRATE" default:"auto" doc:"auto applies pending migrations at start, manual refuses to start while there are any"`
 	SigningKeys  config.Secret  `env:"ASHLAR_SIGNING_KEYS" doc:"keys that sign access tokens, the first signs and all verify; required in production"`
 	Issuer       string         `env:"ASHLAR_ISSUER" default:"ashlar" doc:"issuer and audience of access tokens"`
@@ -139,8 +141,7 @@ func (c Config) Validate() error {
 	}
 	refuse(c.Cookies && len(c.Origins) == 0, "ASHLAR_CORS_CREDENTIALS: is for the pages of ASHLAR_CORS_ORIGINS, and there are none")
 	errs = append(errs, c.checkTLS()...)
-	_, err := c.databasePath()
-	refuse(err != nil, "DATABASE_URL: %w", err)
+	errs = append(errs, c.checkDatabase()...)
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
 		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h: a session is renewed with its refresh token, not by a long access token")
 	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")
@@ -161,17 +162,4 @@ func loopback(addr string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// databasePath is where the database lies: what DATABASE_URL says, or its
-// place in the data directory.
-func (c Config) databasePath() (string, error) {
-	if c.DatabaseURL.IsZero() {
-		return filepath.Join(c.DataDir, "app.db"), nil
-	}
-	scheme, path, _ := strings.Cut(c.DatabaseURL.Reveal(), ":")
-	if scheme != "sqlite" || path == "" {
-		return "", errors.New("must have the form sqlite:PATH")
-	}
-	return path, nil
 }

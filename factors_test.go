@@ -175,7 +175,7 @@ func TestSecondFactorsOutliveARotation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	file := "sqlite:" + t.TempDir() + "/app.db"
+	file := ashlartest.Database(t)
 	before := branch(t, "DATABASE_URL", file, "ASHLAR_SIGNING_KEYS", old.List()[0].Secret().Reveal())
 	before.Migrate()
 	if _, err := before.Accounts.Create(t.Context(), auth.NewAccount{Email: "ann@b.test", Password: annsPassword, Role: "clerk"}); err != nil {

@@ -129,7 +129,7 @@ func TestKeysRotateFromTheEnvironment(t *testing.T) {
 // end of every key that was there.
 func TestReplaySurvivesRotation(t *testing.T) {
 	t.Parallel()
-	database := "sqlite:" + t.TempDir() + "/app.db"
+	database := ashlartest.Database(t)
 	open := func(keys *auth.Keys) *ashlartest.Client {
 		app := ashlartest.Open(t, "DATABASE_URL", database, "ASHLAR_SIGNING_KEYS", keys.Secret().Reveal())
 		o := &orders{db: app.DB, pay: func(context.Context, string) error { return nil }}
@@ -167,7 +167,7 @@ func TestReplaySurvivesRotation(t *testing.T) {
 // What is revoked then counts on them all the same.
 func TestRevocationsOfADatabaseThatWasPutBack(t *testing.T) {
 	t.Parallel()
-	database := "sqlite:" + t.TempDir() + "/app.db"
+	database := ashlartest.Database(t)
 	open := func() *ashlartest.App {
 		app := ashlartest.Open(t, "DATABASE_URL", database)
 		app.Grant("clerk")
@@ -218,7 +218,7 @@ func TestRevocationsOfADatabaseThatWasPutBack(t *testing.T) {
 // others within a second.
 func TestRevocationsReachOtherInstances(t *testing.T) {
 	t.Parallel()
-	database := "sqlite:" + t.TempDir() + "/app.db"
+	database := ashlartest.Database(t)
 	secret := auth.GenerateKey().Secret().Reveal()
 	open := func() *ashlartest.App {
 		app := ashlartest.Open(t, "DATABASE_URL", database, "ASHLAR_SIGNING_KEYS", secret)

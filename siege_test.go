@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar"
+	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/fault"
@@ -65,7 +66,7 @@ func besiege(t *testing.T, cfg serve.Config, env ...string) *target {
 	t.Helper()
 	x := &target{key: auth.GenerateKey(), log: &logBuffer{}}
 	variables := map[string]string{
-		"DATABASE_URL": "sqlite:" + t.TempDir() + "/app.db", "ASHLAR_SIGNING_KEYS": x.key.Secret().Reveal(),
+		"DATABASE_URL": ashlartest.Database(t), "ASHLAR_SIGNING_KEYS": x.key.Secret().Reveal(),
 	}
 	for i := 0; i < len(env); i += 2 {
 		variables[env[i]] = env[i+1]

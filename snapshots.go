@@ -52,6 +52,7 @@ func readDatabase(d *declaring, base *db.DB) {
 	const transactions = "Transactions that ended."
 	d.read("db_client_transactions_total", transactions, stat(func(s db.Stats) float64 { return float64(s.Transactions) }), metric.Label{Name: "outcome", Value: "committed"})
 	d.read("db_client_transactions_total", transactions, stat(func(s db.Stats) float64 { return float64(s.Rollbacks) }), metric.Label{Name: "outcome", Value: "rolled_back"})
+	d.read("db_client_transaction_retries_total", "Transactions that were run again, as they had lost to another.", stat(func(s db.Stats) float64 { return float64(s.Retries) }))
 	d.read("db_client_commits_total", "Commits that were made durable, each of one transaction or of a group.", stat(func(s db.Stats) float64 { return float64(s.Commits) }))
 }
 

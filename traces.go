@@ -36,7 +36,7 @@ func (a *App) Trace(o trace.Options, err error) {
 		o.Log = a.Log
 	}
 	a.tracer = trace.NewTracer(o)
-	a.DB.Watch(noteStatement)
+	a.DB.Watch(noteStatement(a.DB.Dialect()))
 	a.note(a.readTraces(a.tracer))
 }
 
@@ -51,7 +51,15 @@ func (a *App) endTraces() {
 
 // noteStatement writes what the database did into the trace of the request.
 // What is in a transaction stands inside it, by the number that both know.
-func noteStatement(ctx context.Context, e db.Event) {
+func noteStatement(dialect db.Dialect) func(context.Context, db.Event) {
+	system := trace.Text("db.system.name", "sqlite")
+	if dialect == db.Postgres {
+		system = trace.Text("db.system.name", "postgresql")
+	}
+	return func(ctx context.Context, e db.Event) { noteEvent(ctx, e, system) }
+}
+
+func noteEvent(ctx context.Context, e db.Event, system trace.Attr) {
 	p := trace.Past{Kind: trace.Client, Took: e.Took, Err: e.Err}
 	var tx [8]byte
 	binary.BigEndian.PutUint64(tx[:], e.Tx)
@@ -60,12 +68,12 @@ func noteStatement(ctx context.Context, e db.Event) {
 	}
 	if e.Step != db.Transaction {
 		p.Parent = tx
-		trace.Note(ctx, p, trace.Text("db.system.name", "sqlite"), trace.Statement(e.SQL))
+		trace.Note(ctx, p, system, trace.Statement(e.SQL))
 		return
 	}
 	p.Name, p.Kind, p.ID = "transaction", trace.Internal, tx
 	if p.Err != nil && fault.ProblemOf(p.Err, "").Status < 500 {
 		p.Err = nil // a refusal by its function, which is no defect
 	}
-	trace.Note(ctx, p, trace.Text("db.system.name", "sqlite"))
+	trace.Note(ctx, p, system)
 }

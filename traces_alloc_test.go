@@ -24,7 +24,7 @@ import (
 // with ten, as its client sees them. A share below 0 has no tracer.
 func asks(tb testing.TB, share float64) func(path string) {
 	tb.Helper()
-	app := ashlartest.Open(tb, "ASHLAR_LIMIT_ADDRESS", "off")
+	app := ashlartest.Open(tb, "ASHLAR_LIMIT_ADDRESS", "off", "DATABASE_URL", "sqlite::memory:") // where counts are exact
 	app.App.Log = slog.New(slog.DiscardHandler)
 	if share >= 0 {
 		app.Trace(trace.Options{Exporter: &forgetful{}, Sampler: trace.Ratio(share)}, nil)

@@ -63,6 +63,14 @@ func attr(r *trace.Record, key string) any {
 
 var errGone fault.NotFound = "thing_gone"
 
+// systemName is what traces call the app's database.
+func systemName(app *ashlartest.App) string {
+	if app.DB.Dialect() == db.Postgres {
+		return "postgresql"
+	}
+	return "sqlite"
+}
+
 // traced is an app with an operation of each fate.
 func traced(t *testing.T, share float64, env ...string) (*ashlartest.App, *spans) {
 	t.Helper()
@@ -181,7 +189,7 @@ func TestTraceOfARequest(t *testing.T) {
 		}
 	}
 	if count := out.find("SELECT things"); attr(count, "db.query.text") != "SELECT COUNT(*) FROM things WHERE name = $1" ||
-		attr(count, "db.system.name") != "sqlite" || count.Parent != out.find("things.count").Context.SpanID {
+		attr(count, "db.system.name") != systemName(app) || count.Parent != out.find("things.count").Context.SpanID {
 		t.Errorf("the query: %+v", count)
 	}
 	ask, call := out.find("ask the neighbour"), out.find("GET")

@@ -27,17 +27,26 @@ type App struct {
 	key     ed25519.PrivateKey // signs the app's access tokens
 }
 
-// Open returns an app on an empty database in memory. It is closed when the
-// test ends. Settings come from their defaults and from env, pairs of a
-// variable's name and value; the process's own environment is not read.
+// Open returns an app on an empty database: in memory, or in PostgreSQL where
+// [Database] says so. It is closed when the test ends. Settings come from their
+// defaults and from env, pairs of a variable's name and value; of the process's
+// own environment nothing else is read.
 func Open(t testing.TB, env ...string) *App {
 	t.Helper()
 	settings := map[string]string{
-		"DATABASE_URL": "sqlite::memory:",
-		"ASHLAR_SHED":  "off", // tests that run side by side would shed each other's load
+		"ASHLAR_SHED": "off", // tests that run side by side would shed each other's load
 	}
 	for i := 0; i+1 < len(env); i += 2 {
 		settings[env[i]] = env[i+1]
+	}
+	if _, chosen := settings["DATABASE_URL"]; !chosen {
+		settings["DATABASE_URL"] = "sqlite::memory:"
+		if onPostgres() {
+			settings["DATABASE_URL"] = Database(t)
+		}
+	}
+	if _, chosen := settings["ASHLAR_DATABASE_CONNECTIONS"]; !chosen {
+		settings["ASHLAR_DATABASE_CONNECTIONS"] = "8" // of a server that all tests share
 	}
 	if _, chosen := settings["ASHLAR_DATA_DIR"]; !chosen {
 		settings["ASHLAR_DATA_DIR"] = t.TempDir()

@@ -75,10 +75,10 @@ func (b notebook) module() ashlar.Module {
 			op.Command("notes.create", "POST /notes", b.create, op.Allow(write), op.Created("/notes/{id}"), op.Idempotent(time.Hour), op.Fails(errTaken)),
 			op.Query("notes.get", "GET /notes/{id}", b.get, op.Allow(read), op.Fails(errNoNote)),
 		},
-		Migrations: fstest.MapFS{"1_notes.sql": {Data: []byte(`
--- +goose Up
-CREATE TABLE notes (id INTEGER PRIMARY KEY, account TEXT NOT NULL, title TEXT NOT NULL UNIQUE);
-`)}},
+		Migrations: fstest.MapFS{
+			"1_notes.sqlite.sql":   {Data: []byte("-- +goose Up\nCREATE TABLE notes (id INTEGER PRIMARY KEY, account TEXT NOT NULL, title TEXT NOT NULL UNIQUE);\n")},
+			"1_notes.postgres.sql": {Data: []byte("-- +goose Up\nCREATE TABLE notes (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account TEXT NOT NULL, title TEXT NOT NULL UNIQUE);\n")},
+		},
 	}
 }
 

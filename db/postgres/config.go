@@ -40,12 +40,8 @@ type Config struct {
 	// Pooler says that a pooler stands between which gives each transaction
 	// another connection (PgBouncer with pool_mode=transaction). Nothing of a
 	// session is relied upon then: statements are not prepared, and each says
-	// all that it needs, still in one round trip. Give [Bus] another URL, that
-	// of the server itself: a pooler passes no notifications on.
+	// all that it needs, still in one round trip.
 	Pooler bool
-	// Replicas are URLs of standby servers, which answer a query outside of
-	// transactions whose ctx allows it by [db.Stale].
-	Replicas []string
 	// Plaintext is a loose setting: it allows a server beyond this machine to
 	// be spoken to without TLS, or with TLS that does not know to whom. Zero
 	// asks for sslmode=verify-full unless the server is on the loopback.
@@ -59,12 +55,29 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxConns < 0 || c.Wait < 0 || c.ConnectTimeout < 0 {
 		return c, errors.New("db/postgres: Config holds a negative number: zero means the default")
 	}
+	if c.MaxConns > maxMaxConns {
+		return c, fmt.Errorf("db/postgres: Config.MaxConns is %d, at most %d make sense", c.MaxConns, maxMaxConns)
+	}
 	c.MaxConns = cmp.Or(c.MaxConns, 16)
 	c.Wait = cmp.Or(c.Wait, 5*time.Second)
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 5*time.Second)
 	c.StatementTimeout = max(cmp.Or(c.StatementTimeout, 30*time.Second), 0)
 	return c, nil
 }
+
+// Check says what is wrong with the configuration, as far as that can be known
+// without the server.
+func (c Config) Check() error {
+	c, err := c.withDefaults()
+	if err != nil {
+		return err
+	}
+	_, err = c.parse(c.URL)
+	return err
+}
+
+// maxMaxConns keeps a slip of the pen from becoming a fleet of connections.
+const maxMaxConns = 10_000
 
 // longest is how long a server may be silent that has no limit of its own.
 const longest = time.Hour

@@ -15,9 +15,9 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 )
 
-// migrationLock is the advisory lock of those who migrate a database: the
-// bytes of "ashlar".
-const migrationLock = 0x6173686c6172
+// migrationLock is the first half of the advisory lock of those who migrate:
+// the bytes of "ashl". The other half stands for the schema.
+const migrationLock = 0x6173686c
 
 // Migrate runs fn while this process holds the lock. The lock belongs to a
 // transaction on a connection of its own, which a pooler keeps in one piece. It
@@ -72,7 +72,7 @@ func acquire(ctx context.Context, tx pgx.Tx) error {
 	}
 	for {
 		got := false
-		if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(migrationLock)).Scan(&got); err != nil {
+		if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1, hashtext(coalesce(current_schema(), '')))", int32(migrationLock)).Scan(&got); err != nil {
 			return fmt.Errorf("db/postgres: lock the migrations: %w", err)
 		}
 		if got {

@@ -23,15 +23,11 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
 )
-
-// maxMaxConns keeps a slip of the pen from becoming a fleet of connections.
-const maxMaxConns = 10_000
 
 // Open connects to the database. The errors say which server, why, and what to
 // do; those that a later try may not have, because the server does not answer
@@ -48,9 +44,6 @@ func open(ctx context.Context, cfg Config) (*adapter, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
-	}
-	if cfg.MaxConns > maxMaxConns {
-		return nil, fmt.Errorf("db/postgres: Config.MaxConns is %d, at most %d make sense", cfg.MaxConns, maxMaxConns)
 	}
 	p, err := newPool(cfg, cfg.URL, false)
 	if err != nil {

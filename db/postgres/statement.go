@@ -119,8 +119,8 @@ var forbidden = map[string]string{
 	"PREPARE":    "every statement is prepared",
 	"DEALLOCATE": "statements are kept for you",
 	"DISCARD":    "connections are shared",
-	"LISTEN":     "use a postgres.Bus",
-	"UNLISTEN":   "use a postgres.Bus",
+	"LISTEN":     "connections are shared",
+	"UNLISTEN":   "connections are shared",
 	"COPY":       "use INSERT",
 	"RESET":      "connections are shared",
 }

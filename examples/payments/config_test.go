@@ -54,7 +54,7 @@ func TestFirstRun(t *testing.T) {
 				t.Errorf("%s is %+v, %d", name, me, status)
 			}
 		}
-		d := openFile(t, dir)
+		d := openBeside(t, dir)
 		balanced(t, d)
 		if n, err := db.One[int](t.Context(), d, `SELECT count(*) FROM payments`); n < 180 || n > 300 || err != nil {
 			t.Errorf("%d payments of the demonstration, %v; it is written once", n, err)

@@ -3,13 +3,15 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/db/postgres"
 	"github.com/ashlar-go/ashlar/db/sqlite"
 )
 
@@ -38,7 +40,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 
 	p := start(t, dir, env...)
-	d := openFile(t, dir)
+	d := openBeside(t, dir)
 	eventually(t, "payments without an outcome", func() (int, error) {
 		return db.One[int](t.Context(), d, `SELECT count(*) FROM payments WHERE status = 'pending'`)
 	})
@@ -115,7 +117,7 @@ func TestTwoInstances(t *testing.T) {
 			t.Errorf("%s is %s here and %s there", a.key, ids[0], ids[1])
 		}
 	}
-	d := openFile(t, dir)
+	d := openBeside(t, dir)
 	paidOnce(t, d, all)
 	balanced(t, d)
 }
@@ -204,10 +206,17 @@ func eventually(t *testing.T, what string, count func() (int, error)) {
 	}
 }
 
-// openFile opens the database of a running process beside it.
-func openFile(t testing.TB, dir string) *db.DB {
+// openBeside opens the database of the processes that are started in dir.
+func openBeside(t testing.TB, dir string) (d *db.DB) {
 	t.Helper()
-	d, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "app.db")})
+	url := ashlartest.DatabaseIn(t, dir)
+	path, embedded := strings.CutPrefix(url, "sqlite:")
+	var err error
+	if embedded {
+		d, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	} else {
+		d, err = postgres.Open(t.Context(), postgres.Config{URL: url, MaxConns: 4})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

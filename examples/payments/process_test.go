@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ashlar-go/ashlar/ashlartest"
 )
 
 // process is the program itself, running on its own.
@@ -32,7 +34,7 @@ func start(t testing.TB, dir string, env ...string) *process {
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), exe)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "ASHLAR_TEST_SERVE=1", "ASHLAR_ADDR=127.0.0.1:0", "ASHLAR_ADMIN_ADDR=127.0.0.1:0",
-		"ASHLAR_DATA_DIR="+dir, "ASHLAR_LOG_FORMAT=json")
+		"ASHLAR_DATA_DIR="+dir, "DATABASE_URL="+ashlartest.DatabaseIn(t, dir), "ASHLAR_LOG_FORMAT=json")
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
