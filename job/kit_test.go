@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/db/postgres"
 	"github.com/ashlar-go/ashlar/db/sqlite"
+	"github.com/ashlar-go/ashlar/internal/backing"
 	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/logs"
 )
@@ -30,7 +32,7 @@ const (
 // everywhere runs a test on each database.
 func everywhere(t *testing.T, test func(t *testing.T, k *kit)) {
 	t.Helper()
-	for name, open := range map[string]func(testing.TB) *db.DB{"sqlite": openSQLite} {
+	for name, open := range map[string]func(testing.TB) *db.DB{"sqlite": openSQLite, "postgres": openPostgres} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, newKit(t, open(t)))
@@ -41,6 +43,15 @@ func everywhere(t *testing.T, test func(t *testing.T, k *kit)) {
 func openSQLite(t testing.TB) *db.DB {
 	t.Helper()
 	d, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "jobs.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func openPostgres(t testing.TB) *db.DB {
+	t.Helper()
+	d, err := postgres.Open(t.Context(), postgres.Config{URL: backing.Postgres(t), MaxConns: 8})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func TestALostLeaseStopsTheHandler(t *testing.T) {
 			if cause := receive(t, h.ended, "the end of ctx"); cause != job.ErrLost {
 				t.Errorf("ctx ended for %v", cause)
 			}
-			k.await(func() bool { return r.Ended() == 1 }, "the end")
+			k.await(func() bool { return r.Ended() == 1 || r.Running() == 0 }, "the end")
 		}
 		lose(func(id string) { // taken by somebody
 			if _, err := db.Exec(t.Context(), k.db, `UPDATE ashlar_jobs SET lease = 'other', worker = 'other' WHERE id = $1`, id); err != nil {
@@ -100,6 +100,9 @@ func TestALostLeaseStopsTheHandler(t *testing.T) {
 			k.step(r)
 		})
 		k.step(r)
+		if _, err := db.Exec(t.Context(), k.db, `DELETE FROM ashlar_jobs`); err != nil {
+			t.Fatal(err)
+		}
 		lose(func(id string) { // the database is away, and nobody took it
 			if _, err := db.Exec(t.Context(), k.db, `ALTER TABLE ashlar_jobs RENAME TO elsewhere`); err != nil {
 				t.Fatal(err)
@@ -162,7 +165,7 @@ func TestAPoisonousJobDies(t *testing.T) {
 			}
 			k.clock.advance(31 * time.Second) // nobody hears of it again
 			k.step(k.stepped(nil))            // one that runs nothing takes it back
-			k.clock.advance(time.Second)      // and it pauses
+			k.clock.advance(4 * time.Second)  // and it pauses
 		}
 		if info := k.is(id, job.Dead, 3); info.Error != "the worker was gone in attempt 3" {
 			t.Errorf("it says %q", info.Error)

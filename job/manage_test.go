@@ -23,7 +23,7 @@ func (k *kit) discard(id string) error {
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, k *kit) {
-		var fail error = errors.New("down")
+		fail := errors.New("down")
 		r := k.runner(nil, job.On(settle, func(context.Context, payment) error { return fail }, job.Attempts(1)))
 		dead := add(k, settle, payment{ID: "p"}, job.Unique("p"))
 		other := add(k, settle, payment{}, job.High)
@@ -102,6 +102,7 @@ func TestWhatTheStateForbids(t *testing.T) {
 					receive(t, h.begun, "the run")
 				}
 				switch state {
+				case job.Queued, job.Scheduled, job.Running:
 				case job.Done:
 					end(nil)
 				case job.Dead:

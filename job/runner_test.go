@@ -234,6 +234,45 @@ func TestPlaces(t *testing.T) {
 	})
 }
 
+// TestTenWorkersShare: ten processes that race for jobs run each of them once.
+func TestTenWorkersShare(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, k *kit) {
+		const jobs = 600
+		var mu sync.Mutex
+		ran, total := map[string]int{}, 0
+		for range 10 {
+			k.start(k.runner(func(c *job.Config) { c.Poll, c.Now, c.Workers = 20*time.Millisecond, nil, 4 }, job.On(settle, func(ctx context.Context, _ payment) error {
+				run, _ := job.Current(ctx)
+				mu.Lock()
+				defer mu.Unlock()
+				ran[run.ID]++
+				total++
+				return nil
+			})))
+		}
+		for range 3 {
+			k.tx(func(ctx context.Context, tx *db.Tx) error {
+				for range jobs / 3 {
+					if err := settle.Add(ctx, tx, payment{}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		k.await(func() bool {
+			n, err := db.One[int](t.Context(), k.db, `SELECT count(*) FROM ashlar_jobs WHERE state = 'done' AND attempt = 1`)
+			return n == jobs && err == nil
+		}, "all jobs")
+		mu.Lock()
+		defer mu.Unlock()
+		if total != jobs || len(ran) != jobs {
+			t.Errorf("%d jobs ran %d times", len(ran), total)
+		}
+	})
+}
+
 // TestInTotal: three processes together run no more of a queue than it bears.
 func TestInTotal(t *testing.T) {
 	t.Parallel()
