@@ -136,7 +136,7 @@ func reason(err error) string {
 		said = said[i+len("`: "):]
 	}
 	said, _, _ = strings.Cut(said, " (") // the rest may quote a value
-	return said
+	return strings.Replace(said, "failed to configure TLS", "sslmode, sslrootcert or another setting of TLS is wrong", 1)
 }
 
 // distant is a host that is not this machine, or "".
