@@ -85,20 +85,16 @@ func appendTime(dst []byte, t time.Time) ([]byte, error) {
 		return dst, errYear
 	}
 	hour, minute, second := t.Clock()
-	dst = append(dst, '"')
-	dst = append(appendDigits(dst, year, 4), '-')
-	dst = append(appendDigits(dst, int(month), 2), '-')
-	dst = append(appendDigits(dst, day, 2), 'T')
-	dst = append(appendDigits(dst, hour, 2), ':')
-	dst = append(appendDigits(dst, minute, 2), ':')
-	dst = append(appendDigits(dst, second, 2), '.')
-	return append(appendDigits(dst, t.Nanosecond()/1e6, 3), 'Z', '"'), nil
+	dst = appendTwo(appendTwo(append(dst, '"'), year/100), year%100)
+	dst = appendTwo(append(dst, '-'), int(month))
+	dst = appendTwo(append(dst, '-'), day)
+	dst = appendTwo(append(dst, 'T'), hour)
+	dst = appendTwo(append(dst, ':'), minute)
+	dst = appendTwo(append(dst, ':'), second)
+	milli := t.Nanosecond() / 1e6
+	dst = appendTwo(append(dst, '.', byte('0'+milli/100)), milli%100)
+	return append(dst, 'Z', '"'), nil
 }
 
-// appendDigits appends the last digits of v.
-func appendDigits(dst []byte, v, digits int) []byte {
-	for divisor := [...]int{0, 1, 10, 100, 1000}[digits]; divisor > 0; divisor /= 10 {
-		dst = append(dst, byte('0'+v/divisor%10))
-	}
-	return dst
-}
+// appendTwo appends v, which is below a hundred, in two digits.
+func appendTwo(dst []byte, v int) []byte { return append(dst, byte('0'+v/10), byte('0'+v%10)) }

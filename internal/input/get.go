@@ -24,7 +24,7 @@ func RefuseBody(r *http.Request) error {
 // section 12.5.1). A type with weight zero is refused, everything else that
 // names the type or a range around it admits it.
 func Accepts(header []string, media string) bool {
-	if len(header) == 0 {
+	if len(header) == 0 || len(header) == 1 && (header[0] == media || header[0] == "*/*") {
 		return true
 	}
 	family, _, _ := strings.Cut(media, "/")
