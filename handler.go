@@ -121,6 +121,9 @@ func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 	if who := access.From(r.Context()); !who.Anonymous() {
 		return who, nil
 	}
+	if claims, known := a.tokens.Recall(r); known {
+		return a.holder(claims), nil
+	}
 	token, present, err := auth.Bearer(r)
 	if err != nil {
 		return access.Principal{}, err

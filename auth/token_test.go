@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -496,9 +497,109 @@ func TestNewTokensRefuses(t *testing.T) {
 	}
 }
 
+func bearing(headers ...string) *http.Request {
+	return &http.Request{Header: http.Header{"Authorization": headers}}
+}
+
+// TestRecallKnowsWhatVerifyKnows holds that the quick way in is no other way in.
+func TestRecallKnowsWhatVerifyKnows(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	r := auth.NewRevocations(c.now)
+	all := tokens(t, auth.GenerateKey(), c, func(cfg *auth.TokenConfig) { cfg.Revocations = r })
+	token, err := all.Issue(t.Context(), auth.Claims{Subject: "usr_1", Role: "merchant", Session: "ses_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recalled := func(when string, want bool) auth.Claims {
+		t.Helper()
+		claims, known := all.Recall(bearing("Bearer " + token))
+		if known != want || (claims.Subject == "usr_1") != want {
+			t.Errorf("%s: %+v, %t", when, claims, known)
+		}
+		return claims
+	}
+	verified := func() auth.Claims {
+		t.Helper()
+		claims, err := all.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return claims
+	}
+
+	recalled("before it was verified", false)
+	if a, b := verified(), recalled("after", true); a != b {
+		t.Errorf("%+v was verified, %+v is recalled", a, b)
+	}
+	for _, headers := range [][]string{
+		nil,
+		{""},
+		{"Bearer"},
+		{"Bearer "},
+		{token},
+		{"Basic " + token},
+		{"Bearer  " + token},
+		{"Bearer " + token + " "},
+		{"Bearer " + token + "="},
+		{"Bearer " + token[:len(token)-1]},
+		{"Bearer " + strings.ToUpper(token)},
+		{"Bearer " + token, "Bearer " + token},
+	} {
+		if claims, known := all.Recall(bearing(headers...)); known || claims != (auth.Claims{}) {
+			t.Errorf("%q is taken for %+v", headers, claims)
+		}
+	}
+	c.move(2 * time.Minute)
+	recalled("a minute later", false)
+	verified()
+	recalled("verified again", true)
+	r.Apply(auth.Revocation{Seq: 1, Subject: "usr_1", Role: "auditor", Until: c.now().Add(time.Hour)})
+	if got := recalled("with another role", true); got.Role != "auditor" {
+		t.Errorf("after a change of role: %+v", got)
+	}
+	r.Apply(auth.Revocation{Seq: 2, Credential: "ses_1", Until: c.now().Add(time.Hour)})
+	recalled("after the end of its session", false)
+}
+
+func TestRecallForgetsWithTheKeys(t *testing.T) {
+	t.Parallel()
+	var keys *auth.Keys
+	all := tokens(t, auth.GenerateKey(), newClock(), func(cfg *auth.TokenConfig) { keys = cfg.Keys })
+	token := issue(t, all)
+	if _, err := all.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	others, err := auth.NewKeys(auth.GenerateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys.Replace(others)
+	if claims, known := all.Recall(bearing("Bearer " + token)); known {
+		t.Errorf("with other keys %+v is recalled", claims)
+	}
+	none := tokens(t, auth.GenerateKey(), newClock(), func(cfg *auth.TokenConfig) { cfg.Cache = -1 })
+	token = issue(t, none)
+	_, err = none.Verify(t.Context(), token)
+	if _, known := none.Recall(bearing("Bearer " + token)); known || err != nil {
+		t.Errorf("without a memory a token is recalled, %v", err)
+	}
+}
+
 func TestARememberedTokenCostsNoAllocation(t *testing.T) {
 	all := tokens(t, auth.GenerateKey(), newClock())
 	token, ctx := issue(t, all), t.Context()
+	if _, err := all.Verify(ctx, token); err != nil {
+		t.Fatal(err)
+	}
+	again := bearing("Bearer " + token)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, known := all.Recall(again); !known {
+			t.Fatal("not recalled")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations to recall", n)
+	}
 	if n := testing.AllocsPerRun(100, func() {
 		if _, err := all.Verify(ctx, token); err != nil {
 			t.Fatal(err)
