@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,9 @@ type tracked struct {
 }
 
 func (t *tracked) Read(p []byte) (int, error) {
-	t.in.begin(t.Conn.SetReadDeadline)
+	if !t.in.begin(t.Conn.SetReadDeadline) {
+		return 0, os.ErrDeadlineExceeded
+	}
 	defer t.in.end()
 	for {
 		n, err := t.Conn.Read(p)
@@ -80,7 +83,9 @@ func (t *tracked) Read(p []byte) (int, error) {
 }
 
 func (t *tracked) Write(p []byte) (written int, err error) {
-	t.out.begin(t.Conn.SetWriteDeadline)
+	if !t.out.begin(t.Conn.SetWriteDeadline) {
+		return 0, os.ErrDeadlineExceeded
+	}
 	defer t.out.end()
 	for {
 		n, err := t.Conn.Write(p[written:])
@@ -173,6 +178,8 @@ func trackedOf(c net.Conn) *tracked {
 		switch inner := c.(type) {
 		case *tracked:
 			return inner
+		case *guarded: // as below, without the search for the method
+			c = inner.Conn
 		case interface{ NetConn() net.Conn }:
 			c = inner.NetConn()
 		default:

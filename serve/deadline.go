@@ -21,6 +21,10 @@ import (
 // A deadline that comes earlier, the past one by which net/http ends a read
 // above all, is set at once if a call is under way. No call ends before what
 // was asked for, nor after it.
+//
+// Handlers are mostly done before the goroutine by which net/http watches for
+// the client's leaving has come to read. Such a call, whose deadline is the
+// past one from the beginning, never reaches the connection.
 type deadline struct {
 	mu     sync.Mutex
 	wanted time.Time // by the last caller; zero is none
@@ -36,26 +40,36 @@ type move = func(time.Time) error
 // want notes a deadline.
 func (d *deadline) want(at time.Time, set move) error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.wanted = at
-	if d.calls > 0 || d.exact > 0 {
-		return d.apply(set)
+	if d.calls == 0 && d.exact == 0 {
+		d.mu.Unlock()
+		return nil
 	}
-	return nil
+	defer d.mu.Unlock()
+	return d.apply(set)
 }
 
-// begin must precede a call of the connection, and end follow it.
-func (d *deadline) begin(set move) {
+// begin precedes a call of the connection, and end follows it. The call must
+// not be made if begin reports false: its deadline was long ago.
+func (d *deadline) begin(set move) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.wanted.IsZero() && d.wanted.Unix() <= past {
+		return false
+	}
 	d.calls++
 	_ = d.apply(set) // a connection that has no deadlines can still be used
+	return true
 }
+
+// past is no deadline but a way to say at once: net/http and crypto/tls take a
+// time of the first seconds of 1970 for it.
+const past = 60
 
 func (d *deadline) end() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.calls--
+	d.mu.Unlock()
 }
 
 // again reports whether a call returned only because it woke up at an earlier

@@ -241,3 +241,20 @@ func TestRequestsSeldomMoveDeadlines(t *testing.T) {
 		}
 	})
 }
+
+// TestCallsWithoutTimeNeverReachTheConnection is how most watches of net/http
+// for the client's leaving end: the handler was quicker.
+func TestCallsWithoutTimeNeverReachTheConnection(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(t *testing.T, c *tracked, inner *moved, _ net.Conn) {
+		for range 10 {
+			must(t, c.SetDeadline(time.Unix(1, 0)))
+			timesOut(t, 0, c.Read)
+			timesOut(t, 0, c.Write)
+			must(t, c.SetDeadline(time.Time{}))
+		}
+		if inner.reads != 0 || inner.writes != 0 {
+			t.Errorf("read deadlines set %d times, write deadlines %d times", inner.reads, inner.writes)
+		}
+	})
+}

@@ -58,7 +58,10 @@ func (g *Guard) Listener(l net.Listener) net.Listener { return guardedListener{l
 // ConnState belongs in http.Server.ConnState: it ends the guarding of a
 // connection that a handler hijacks, whose bytes are HTTP no more.
 func (g *Guard) ConnState(c net.Conn, state http.ConnState) {
-	if c, ok := c.(interface{ release() }); ok && state == http.StateHijacked {
+	if state != http.StateHijacked {
+		return
+	}
+	if c, ok := c.(interface{ release() }); ok {
 		c.release()
 	}
 }
@@ -85,7 +88,7 @@ type guarded struct {
 	poison string // what is left to hand on in place of what was refused
 	why    atomic.Pointer[refusal]
 	raw    atomic.Bool
-	within atomic.Bool // a message has begun and not ended
+	within atomic.Bool              // a message has begun and not ended
 }
 
 // poison is what net/http gets to read where a refused request stood. At any
