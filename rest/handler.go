@@ -159,7 +159,7 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		}
 		defer h.gate.Leave()
 	}
-	if err := h.admit(ctx, s, w.Header(), r); err != nil {
+	if err := h.admit(ctx, s, scope.Fields(w), r); err != nil {
 		return err
 	}
 	if h.spec.Returns == op.JSON && !input.Accepts(r.Header["Accept"], jsonType) {
@@ -175,7 +175,7 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		return err
 	}
 	if h.quota != nil && h.spec.CountsInput() {
-		if err := h.quota.Take(ctx, w.Header(), call.In()); err != nil {
+		if err := h.quota.Take(ctx, scope.Fields(w), call.In()); err != nil {
 			return err
 		}
 	}

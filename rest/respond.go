@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"github.com/ashlar-go/ashlar/internal/codec"
+	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -168,7 +169,7 @@ func (h *handler) setHeaders(header http.Header, but string) {
 }
 
 func (h *handler) send(w http.ResponseWriter, a Answer) error {
-	header := w.Header()
+	header := scope.Fields(w)
 	h.setHeaders(header, "")
 	if a.Replayed {
 		header["Idempotency-Replayed"] = replayed

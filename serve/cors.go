@@ -146,7 +146,7 @@ func (c *CORS) preflight(x *response, r *http.Request) bool {
 	if r.Method != http.MethodOptions || len(r.Header["Access-Control-Request-Method"]) != 1 {
 		return false
 	}
-	h := x.Header()
+	h := x.Fields()
 	if _, listed := h["Access-Control-Allow-Origin"]; !listed || c.methods == nil {
 		return false
 	}

@@ -76,7 +76,7 @@ func (o *observer) survive(x *response, r *http.Request, cause any) (abort bool)
 	if x.scope.Status != 0 {
 		return true
 	}
-	o.undress(x, r)
+	x.undress(r)
 	scope.Refuse(x, fault.ErrInternal)
 	return false
 }

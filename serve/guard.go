@@ -89,6 +89,7 @@ type guarded struct {
 	why    atomic.Pointer[refusal]
 	raw    atomic.Bool
 	within atomic.Bool              // a message has begun and not ended
+	answer atomic.Pointer[response] // whose head is to be written, with its letterhead
 }
 
 // poison is what net/http gets to read where a refused request stood. At any
@@ -135,6 +136,9 @@ func (c *guarded) readPoison(p []byte) (int, error) {
 // Write hands responses on, and puts a problem document in the place of what
 // net/http says on its own.
 func (c *guarded) Write(p []byte) (int, error) {
+	if x := c.answer.Load(); x != nil && !c.raw.Load() {
+		return c.writeHead(x, p)
+	}
 	status, ok := preRouting(p)
 	if !ok || c.raw.Load() {
 		return c.Conn.Write(p)

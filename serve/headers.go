@@ -26,25 +26,41 @@ func securityHeaders(hsts bool) []header {
 
 func shared(name, value string) header { return header{name, []string{value}[:1:1]} }
 
-// dress sets the headers that every response has, before the handler runs, so
-// that it may replace them.
-func (o *observer) dress(x *response, r *http.Request) {
-	h := x.Header()
-	for i := range o.headers {
-		h[o.headers[i].name] = o.headers[i].value
+// append appends the header as it stands on the wire.
+func (h *header) append(b []byte) []byte {
+	b = append(append(b, h.name...), ": "...)
+	return append(append(b, h.value[0]...), "\r\n"...)
+}
+
+const requestIDHeader = "X-Request-Id"
+
+// dress puts the headers that every response has among those that the handler
+// has set, for whoever wants to see or change them.
+func (x *response) dress() {
+	if x.dressed {
+		return
 	}
-	x.id[0] = x.scope.RequestID
-	h["X-Request-Id"] = x.id[:1:1]
-	if o.cors != nil {
-		o.cors.dress(h, r)
+	x.dressed = true
+	h := x.Fields()
+	for i := range x.obs.headers {
+		if each := &x.obs.headers[i]; h[each.name] == nil {
+			h[each.name] = each.value
+		}
+	}
+	if h[requestIDHeader] == nil {
+		h[requestIDHeader] = x.scope.RequestIDs()
 	}
 }
 
 // undress drops what a handler had set before it failed: a length or an ETag
 // of the answer that is not coming.
-func (o *observer) undress(x *response, r *http.Request) {
-	clear(x.Header())
-	o.dress(x, r)
+func (x *response) undress(r *http.Request) {
+	h := x.Fields()
+	clear(h)
+	x.dressed = false
+	if x.obs.cors != nil {
+		x.obs.cors.dress(h, r)
+	}
 }
 
 // closing is the shared value of Connection in a response that ends its

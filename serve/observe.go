@@ -102,6 +102,9 @@ func Observe(next http.Handler, o Observer) http.Handler {
 		tracer:  o.Tracer,
 		peers:   o.TracePeers,
 	}
+	for i := range obs.headers {
+		obs.letterhead = obs.headers[i].append(obs.letterhead)
+	}
 	if o.Log != nil {
 		obs.log = o.Log.Handler()
 		obs.form = accessForm(obs.log)
@@ -120,17 +123,26 @@ type observer struct {
 	done    func(context.Context, Exchange)
 	tracer  *trace.Tracer // nil for none
 	peers   []netip.Prefix
+
+	letterhead []byte // of all headers
+	date       date
 }
 
-func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &response{ResponseWriter: w, start: time.Now(), drain: scope.Drain(r.Context()), obs: o}
+func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) { o.serve(w, r, nil) }
+
+// serve answers a request that came by the given connection, if that is known
+// and w is net/http's own.
+func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
+	x := &response{ResponseWriter: w, start: time.Now(), obs: o, wire: by}
 	x.scope.Init(r.Context())
 	o.identify(x, r)
 	x.scope.Origin = access.Origin{
 		Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
 		Agent:   r.UserAgent(),
 	}
-	o.dress(x, r)
+	if o.cors != nil {
+		o.cors.dress(x.Fields(), r)
+	}
 	defer o.finish(x, r)
 
 	if len(o.hosts) > 0 && !o.hosts[hostName(r.Host)] {

@@ -17,7 +17,11 @@ func checkPath(u *url.URL) error {
 	}
 	ascii := true
 	for i := range len(path) {
-		switch c := path[i]; {
+		c := path[i]
+		if harmless[c] {
+			continue
+		}
+		switch {
 		case c < ' ' || c == 0x7f:
 			return fault.ErrMalformed.Because("The path contains a control character.")
 		case c >= utf8.RuneSelf:
@@ -34,6 +38,15 @@ func checkPath(u *url.URL) error {
 	}
 	return nil
 }
+
+// harmless are the bytes that mean nothing but themselves wherever they stand:
+// printable ASCII except the slash.
+var harmless = func() (set [256]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		set[c] = c != '/'
+	}
+	return set
+}()
 
 // unclean reports whether what follows a slash is an empty segment, "." or
 // "..". A slash at the very end is clean.

@@ -17,29 +17,60 @@ type response struct {
 	http.ResponseWriter
 	scope scope.Scope
 	start time.Time
-	drain <-chan struct{}
-	id    [1]string // backs the X-Request-Id header
 	obs   *observer
+	wire  *wire // nil if net/http writes all headers
+
+	dressed bool // the map has the headers that every response has
+	ours    byte // of them, those that the connection writes: see settle
 }
 
 // Scope returns the scope of the request; see scope.From.
 func (x *response) Scope() *scope.Scope { return &x.scope }
 
-// Unwrap lets http.ResponseController reach the connection's own writer.
-func (x *response) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+// Unwrap lets http.ResponseController reach net/http's own writer. Whoever has
+// that may write with it, so from then on net/http writes all headers.
+func (x *response) Unwrap() http.ResponseWriter {
+	x.dress()
+	x.wire = nil
+	return x.ResponseWriter
+}
+
+// Header returns all that the head will say, but what net/http adds.
+func (x *response) Header() http.Header {
+	x.dress()
+	return x.ResponseWriter.Header()
+}
+
+// Fields is Header for those who only set fields; see scope.Fields.
+func (x *response) Fields() http.Header { return x.ResponseWriter.Header() }
 
 func (x *response) WriteHeader(status int) {
-	if x.scope.Status == 0 && status >= 200 {
+	final := x.scope.Status == 0 && status >= 200
+	if final {
 		select {
-		case <-x.drain: // nil outside a draining server, and so never ready
-			closing(x.Header())
+		case <-x.draining(): // nil outside a draining server, and so never ready
+			closing(x.Fields())
 		default:
 		}
 	}
-	x.ResponseWriter.WriteHeader(status) // panics on nonsense, so it comes first
+	if final && x.wire != nil && status < 1000 {
+		x.settle()
+		x.ResponseWriter.WriteHeader(status)
+		x.wire.conn.answer.Store(x) // after it, for until then net/http may write 100 Continue
+	} else {
+		x.dress()
+		x.ResponseWriter.WriteHeader(status) // panics on nonsense, so it comes first
+	}
 	if x.scope.Status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		x.scope.Status = status
 	}
+}
+
+func (x *response) draining() <-chan struct{} {
+	if x.wire != nil {
+		return x.wire.drain
+	}
+	return scope.Drain(&x.scope)
 }
 
 func (x *response) Write(b []byte) (int, error) {

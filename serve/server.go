@@ -45,6 +45,7 @@ func New(handler http.Handler, cfg Config) *Server {
 		MaxHeaderBytes:               s.cfg.MaxHeaderBytes,
 		ConnState:                    s.connState,
 		BaseContext:                  func(net.Listener) context.Context { return base },
+		ConnContext:                  s.wire(handler),
 		ErrorLog:                     log.New(s.complaints, "", 0),
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is observed like the rest
 		Protocols:                    new(http.Protocols),
@@ -79,14 +80,35 @@ const acmeALPN = "acme-tls/1"
 // leaving asks every client to close its connection once the server drains.
 // Responses that had begun before are asked by Observe, which sees their head.
 func (s *Server) leaving(next http.Handler) http.Handler {
+	observed, _ := next.(*observer)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-s.drain:
 			closing(w.Header())
 		default:
 		}
+		if observed != nil {
+			observed.serve(w, r, wireOf(r))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// wire gives the requests of a connection a context that knows it, where that
+// is of use: behind Observe, and with a guard, which HTTP/2 has not.
+func (s *Server) wire(next http.Handler) func(context.Context, net.Conn) context.Context {
+	observed, _ := next.(*observer)
+	return func(ctx context.Context, c net.Conn) context.Context {
+		conn, _ := c.(*guarded)
+		if secured, ok := c.(guardedTLS); ok {
+			conn = secured.guarded
+		}
+		if observed == nil || conn == nil {
+			return ctx
+		}
+		return &wire{Context: ctx, conn: conn, drain: s.drain}
+	}
 }
 
 // Draining returns a channel that closes when the shutdown begins. Whoever

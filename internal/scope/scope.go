@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/trace"
@@ -175,6 +176,19 @@ func Context(ctx context.Context) *Scope {
 	}
 	s, _ := ctx.Value(Key{}).(*Scope)
 	return s
+}
+
+// RequestIDs returns the request's id as a list of one, as a header has it.
+func (s *Scope) RequestIDs() []string { return unsafe.Slice(&s.RequestID, 1) }
+
+// Fields returns the header of a response, for those who only set fields of it.
+// What every response has need not be there yet: it is added when the head is
+// settled, unless it was set. [http.ResponseWriter.Header] has it.
+func Fields(w http.ResponseWriter) http.Header {
+	if observed, ok := w.(interface{ Fields() http.Header }); ok {
+		return observed.Fields()
+	}
+	return w.Header()
 }
 
 // From returns the scope of an observed response, or nil. It looks through
