@@ -28,7 +28,7 @@ const (
 )
 
 // prepared completes the settings of a pool's connections.
-func (c Config) prepared(cfg *pgxpool.Config, standby bool) {
+func (c Config) prepared(cfg *pgxpool.Config) {
 	conn := &cfg.ConnConfig.Config
 	c.session(conn)
 	server := place(conn)
@@ -37,7 +37,7 @@ func (c Config) prepared(cfg *pgxpool.Config, standby bool) {
 		pg.CustomData()[cancelerKey] = h
 		return h
 	}
-	conn.ValidateConnect = func(_ context.Context, pg *pgconn.PgConn) error { return fit(pg, standby) }
+	conn.ValidateConnect = func(_ context.Context, pg *pgconn.PgConn) error { return fit(pg) }
 	conn.DialFunc = (&net.Dialer{Timeout: c.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}).DialContext
@@ -58,8 +58,8 @@ func (c Config) prepared(cfg *pgxpool.Config, standby bool) {
 var errStandby = errors.New("the server is a standby, which only reads: name the primary, or all servers, in the URL")
 
 // fit looks at what the server says about itself.
-func fit(pg *pgconn.PgConn, standby bool) error {
-	if !standby && pg.ParameterStatus("in_hot_standby") == "on" {
+func fit(pg *pgconn.PgConn) error {
+	if pg.ParameterStatus("in_hot_standby") == "on" {
 		return errStandby
 	}
 	version := pg.ParameterStatus("server_version")

@@ -31,9 +31,7 @@ func (a *adapter) Migrate(ctx context.Context, fn func(*sql.DB, db.Dialect) erro
 	for _, name := range []string{"default_transaction_read_only", "default_transaction_isolation", "statement_timeout", "idle_in_transaction_session_timeout"} {
 		delete(cfg.RuntimeParams, name)
 	}
-	cfg.BuildContextWatcherHandler = func(pg *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.DeadlineContextWatcherHandler{Conn: pg.Conn()}
-	}
+	cfg.BuildContextWatcherHandler = deadlines
 	if a.config.Pooler {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
@@ -63,6 +61,11 @@ func (a *adapter) Migrate(ctx context.Context, fn func(*sql.DB, db.Dialect) erro
 		err = fmt.Errorf("db/postgres: the lock of the migrations was lost while they ran, and another process may have migrated too: look at the state: %w", e)
 	}
 	return err
+}
+
+// deadlines ends what a connection does with its ctx, and the connection too.
+func deadlines(pg *pgconn.PgConn) ctxwatch.Handler {
+	return &pgconn.DeadlineContextWatcherHandler{Conn: pg.Conn()}
 }
 
 // acquire takes the lock for the transaction.

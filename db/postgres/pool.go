@@ -32,12 +32,16 @@ type pool struct {
 	fresh    atomic.Int64 // Unix milliseconds of the last renewal
 }
 
-func newPool(c Config, url string, standby bool) (*pool, error) {
-	cfg, err := c.parse(url)
+// newPool returns a pool for c with settings of the session, names and values.
+func newPool(c Config, settings ...string) (*pool, error) {
+	cfg, err := c.parse(c.URL)
 	if err != nil {
 		return nil, err
 	}
-	c.prepared(cfg, standby)
+	c.prepared(cfg)
+	for i := 0; i+1 < len(settings); i += 2 {
+		cfg.ConnConfig.RuntimeParams[settings[i]] = settings[i+1]
+	}
 	// Those that are being closed, which a dead server can make long, take no
 	// place from those that are made anew.
 	cfg.MaxConns = int32(2 * c.MaxConns)

@@ -45,7 +45,7 @@ func open(ctx context.Context, cfg Config) (*adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPool(cfg, cfg.URL, false)
+	p, err := newPool(cfg)
 	if err != nil {
 		return nil, err
 	}
