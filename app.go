@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
+	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/limit"
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/metric"
@@ -68,6 +69,7 @@ type App struct {
 	metrics        *metric.Registry
 	meters         *meters
 	tracer         *trace.Tracer // nil where nothing is traced
+	jobs           func() (*job.Runner, error)
 	modules        []Module
 	operations     []op.Operation
 	raw            []rawHandler
@@ -121,7 +123,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 
 // newApp returns an app without its database and keys.
 func newApp(cfg Config) *App {
-	return &App{
+	a := &App{
 		cfg:     cfg,
 		Work:    work.New(work.Config{}),
 		Policy:  &access.Policy{},
@@ -131,6 +133,8 @@ func newApp(cfg Config) *App {
 
 		revocations: auth.NewRevocations(nil),
 	}
+	a.jobs = sync.OnceValues(a.openJobs)
+	return a
 }
 
 // Grant gives a role permissions.

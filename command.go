@@ -22,6 +22,7 @@ type commandLine struct {
 	OpenAPI openAPICommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
 	User    userCommand    `cmd:"" help:"Manage the people who can sign in."`
 	Keys    keysCommand    `cmd:"" help:"Make keys that sign access tokens."`
+	Jobs    jobsCommand    `cmd:"" help:"Look at background jobs, retry and discard them."`
 	Audit   auditCommand   `cmd:"" help:"Show security events: who signed in, from where, and what failed."`
 	Config  configCommand  `cmd:"" help:"List the environment variables that every app reads."`
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/logs"
 )
 
 // APIKeyStoreOf is where an app keeps its API keys.
@@ -24,3 +25,6 @@ func LoadRevocations(ctx context.Context, a *App) error { return a.loadRevocatio
 
 // AdminOf is what an app's private listener serves.
 func AdminOf(a *App) (http.Handler, error) { return a.admin() }
+
+// RequestIDs is what the log adds to each line.
+func RequestIDs(ctx context.Context, line *logs.Line) { requestIDs(ctx, line) }

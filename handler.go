@@ -20,7 +20,8 @@ import (
 // outer handler has put into the request's context ([access.With]) is
 // believed instead of the request's own credential.
 func (a *App) Handler() (http.Handler, error) {
-	errs := append([]error(nil), a.mistakes...)
+	_, err := a.jobs()
+	errs := append(append([]error(nil), a.mistakes...), err)
 	if err := op.Check(a.operations); err != nil {
 		// The derivations below would only repeat these.
 		return nil, errors.Join(append(errs, err)...)

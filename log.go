@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/logs/rotate"
 )
@@ -122,8 +123,14 @@ func (a *App) closeLog() {
 	}
 }
 
-// requestIDs puts the ids of the request into each line that it writes.
+// requestIDs puts the ids of the request or the job into each line that it
+// writes.
 func requestIDs(ctx context.Context, line *logs.Line) {
+	if run, ok := job.Current(ctx); ok {
+		line.Text("queue", run.Queue)
+		line.Text("job", run.ID)
+		line.Attr(slog.Int("attempt", run.Attempt))
+	}
 	s := scope.Context(ctx)
 	if s == nil || s.TraceID == "" {
 		return

@@ -29,7 +29,8 @@ type meters struct {
 	restarts *metric.Family[metric.Counter]
 	failures *metric.Family[metric.Counter]
 	steps    *metric.Family[metric.Histogram]
-	calls    *metric.Family[metric.Histogram]
+	jobMeters
+	calls *metric.Family[metric.Histogram]
 }
 
 // newMeters declares them. It fails only where two have one name.
@@ -51,6 +52,7 @@ func newMeters(r *metric.Registry) (*meters, error) {
 		steps:    d.histogram("db_client_operation_duration_seconds", "Time of a query with its rows, of a statement, of a transaction with its wait and commit.", databaseTimes(), "operation"),
 		calls:    d.histogram("ashlar_dependency_call_duration_seconds", "Time of a call to a dependency with all its tries.", metric.Latency(), "dependency"),
 	}
+	m.jobMeters = newJobMeters(&d)
 	if d.err == nil {
 		m.unmatched = m.endpoint(unmatched)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/outbound"
 	"github.com/ashlar-go/ashlar/trace"
@@ -93,6 +94,9 @@ type nowhere struct{}
 func (nowhere) Export(context.Context, []*trace.Record) error { return nil }
 func (nowhere) Close(context.Context) error                   { return nil }
 
+// count is a queue of the app below.
+const count job.Queue[name] = "visits.count"
+
 // measured is an app of which every metric that an app can have shows: with
 // sign-in, limits, shedding and idempotent commands.
 func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
@@ -112,6 +116,7 @@ func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
 			}, op.Allow("greetings:read"), op.Idempotent(time.Hour)),
 			op.Query("visits.rare", "GET /rare/{name}", greet, op.Allow("greetings:read"), op.Limit(1, time.Hour)),
 		}, more...),
+		Jobs:       []job.Handler{job.On(count, func(context.Context, name) error { return nil })},
 		Migrations: fstest.MapFS{"1_visits.sql": {Data: []byte("-- +goose Up\nCREATE TABLE visits (name TEXT);\n-- +goose Down\nDROP TABLE visits;\n")}},
 	})
 	app.Handle("/plain/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("plain")) }))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/idem"
+	"github.com/ashlar-go/ashlar/job"
 )
 
 //go:embed migrations/*.sql
@@ -19,6 +20,7 @@ func (a *App) migrations() []db.Migrations {
 	list := []db.Migrations{
 		{Name: "ashlar_idempotency", FS: idem.Migrations()},
 		{Name: "ashlar_accounts", FS: ownMigrations},
+		{Name: "ashlar_jobs", FS: job.Migrations()},
 	}
 	for _, m := range a.modules {
 		if m.Migrations != nil {

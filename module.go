@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 
+	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -20,6 +21,8 @@ type Module struct {
 	// Docs explains operations and types; "ashlar gen" writes it from the
 	// doc comments.
 	Docs op.Docs
+	// Jobs are who runs the jobs of which queue, made with [job.On].
+	Jobs []job.Handler
 	// Tasks run beside the server.
 	Tasks []Task
 	// Demo fills the database with something to look at. It is called in

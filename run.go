@@ -157,7 +157,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 		{"ashlar.audit.sweep", a.audit().sweep(a.cfg.AuditKeep)},
 		{"ashlar.api-keys.note", a.noteAPIKeys},
 	}
-	tasks = append(tasks, more...)
+	tasks = append(append(tasks, more...), a.jobTask()...)
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)
 	}

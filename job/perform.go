@@ -155,6 +155,11 @@ const (
 	WasLost      Outcome = "lost"     // the job is another worker's by now
 )
 
+// Outcomes lists them.
+func Outcomes() []Outcome {
+	return []Outcome{WasDone, WasRetried, WasDead, WasCancelled, WasReturned, WasLost}
+}
+
 // Observation is a run that has ended.
 type Observation struct {
 	Queue   string
