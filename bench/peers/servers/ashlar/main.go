@@ -33,7 +33,10 @@ func run(ctx context.Context) error {
 	}
 	defer app.Close()
 	app.Trace(otlp.New(ctx))
-	service := newService(app.DB)
+	service, err := newService(app.DB)
+	if err != nil {
+		return err
+	}
 	app.Grant("merchant", read, write)
 	app.Grant("auditor", read)
 	app.Mount(ashlar.SignIn(app))

@@ -7,11 +7,10 @@ import (
 	"iter"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
-
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/bench/peers/shop"
+	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/id"
@@ -82,14 +81,20 @@ func (in *order) quote() shop.Payment {
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// service is the business. Its cache is the one that the other Go peers have.
+// service is the business. Its cache is the framework's own, with the size and
+// the time of the one that the other Go peers have.
 type service struct {
-	db    *db.DB
-	cache *expirable.LRU[string, shop.Payment]
+	db   *db.DB
+	held *cache.View[shop.Payment]
 }
 
-func newService(d *db.DB) service {
-	return service{d, expirable.NewLRU[string, shop.Payment](10_000, nil, 5*time.Second)}
+func newService(d *db.DB) (service, error) {
+	c, err := cache.New(cache.Config{MaxEntries: 10_000})
+	if err != nil {
+		return service{}, err
+	}
+	held, err := cache.Of(c, cache.Rules[shop.Payment]{Name: "payments", TTL: 5 * time.Second})
+	return service{d, held}, err
 }
 
 func (s service) module() ashlar.Module {
@@ -148,14 +153,7 @@ func (s service) get(ctx context.Context, in byID) (shop.Payment, error) {
 }
 
 func (s service) cached(ctx context.Context, in byID) (shop.Payment, error) {
-	if p, ok := s.cache.Get(in.ID); ok {
-		return p, nil
-	}
-	p, err := s.get(ctx, in)
-	if err == nil {
-		s.cache.Add(in.ID, p)
-	}
-	return p, err
+	return s.held.Get(ctx, in.ID, func(ctx context.Context) (shop.Payment, error) { return s.get(ctx, in) })
 }
 
 func (s service) list(ctx context.Context, in op.Paging) (op.Page[shop.Payment], error) {
