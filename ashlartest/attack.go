@@ -152,7 +152,7 @@ func (a Attack) control(t *testing.T, app *App, people []*person) {
 // guarded are the operations that need somebody.
 func guarded(app *App) (list []*op.Spec) {
 	for _, o := range app.Operations() {
-		if s := o.Spec(); s.Kind != op.IsStream && s.Access != op.ByEveryone {
+		if s := o.Spec(); s.Access != op.ByEveryone {
 			list = append(list, s)
 		}
 	}

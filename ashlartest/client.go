@@ -52,9 +52,43 @@ func (c *Client) Context(ctx context.Context) *Client {
 
 // Do sends a request of the test's own making: for what a typed call cannot
 // say, such as a malformed body. A body that is not empty is sent as JSON
-// unless the client has another Content-Type.
+// unless the client has another Content-Type. A stream is left as soon as it
+// is open; [Listen] reads one.
 func (c *Client) Do(method, target, body string) *httptest.ResponseRecorder {
 	c.app.t.Helper()
+	return c.serve(c.make(method, target, body))
+}
+
+func (c *Client) serve(r *http.Request) *httptest.ResponseRecorder {
+	c.app.t.Helper()
+	h := c.app.Handler()
+	if !slices.ContainsFunc(c.app.Operations(), func(o op.Operation) bool { return o.Spec().Kind == op.IsStream }) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	ctx, leave := context.WithCancel(r.Context())
+	defer leave()
+	w, ended := newFlow(), make(chan any, 1)
+	go func() {
+		defer func() { ended <- recover() }()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	}()
+	select {
+	case <-w.begun:
+		if w.stream {
+			leave()
+		}
+	case cause := <-ended:
+		ended <- cause
+	}
+	if cause := <-ended; cause != nil {
+		panic(cause) // where the test can see it
+	}
+	return w.ResponseRecorder
+}
+
+func (c *Client) make(method, target, body string) *http.Request {
 	r := httptest.NewRequestWithContext(c.context(), method, target, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -62,9 +96,7 @@ func (c *Client) Do(method, target, body string) *httptest.ResponseRecorder {
 	for name, value := range c.headers {
 		r.Header.Set(name, value)
 	}
-	w := httptest.NewRecorder()
-	c.app.Handler().ServeHTTP(w, r)
-	return w
+	return r
 }
 
 func (c *Client) context() context.Context {
@@ -91,9 +123,14 @@ func (c *Client) operation(name string) *op.Spec {
 	return nil
 }
 
-// call sends an input to an operation the way its declaration says: members
-// named in the path there, others in the query or body.
 func (c *Client) call(s *op.Spec, in any) *httptest.ResponseRecorder {
+	c.app.t.Helper()
+	return c.serve(c.request(s, in))
+}
+
+// request gives an operation its input the way its declaration says: members
+// named in the path there, others in the query or body.
+func (c *Client) request(s *op.Spec, in any) *http.Request {
 	c.app.t.Helper()
 	members, err := membersOf(s, in)
 	if err != nil {
@@ -117,16 +154,16 @@ func (c *Client) call(s *op.Spec, in any) *httptest.ResponseRecorder {
 		if len(query) > 0 {
 			path += "?" + query.Encode()
 		}
-		return c.Do(s.Method, path, "")
+		return c.make(s.Method, path, "")
 	}
 	if len(members) == 0 {
-		return c.Do(s.Method, path, "")
+		return c.make(s.Method, path, "")
 	}
 	body, err := json.Marshal(members)
 	if err != nil {
 		c.app.t.Fatalf("%s: input: %v", s.Name, err)
 	}
-	return c.Do(s.Method, path, string(body))
+	return c.make(s.Method, path, string(body))
 }
 
 // membersOf encodes an input, which may be the operation's own type, another

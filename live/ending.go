@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/sse"
 )
 
 // A Reason says how a stream ended.
@@ -51,13 +52,13 @@ type ending struct {
 func (e *ending) lastWords(traceID string) []byte {
 	switch e.reason {
 	case Completed, Expired:
-		return appendEvent(nil, eventEnd, []byte(`{"code":"`+e.reason.String()+`"}`))
+		return sse.Append(nil, "", eventEnd, []byte(`{"code":"`+e.reason.String()+`"}`))
 	case Draining:
-		return appendEvent(appendRetry(nil, e.retry), eventEnd, []byte(`{"code":"draining"}`))
+		return sse.Append(sse.AppendRetry(nil, e.retry), "", eventEnd, []byte(`{"code":"draining"}`))
 	case Failed:
-		return appendEvent(nil, eventError, problemOf(e.err, traceID))
+		return sse.Append(nil, "", eventError, problemOf(e.err, traceID))
 	case Revoked:
-		return appendEvent(nil, eventEnd, problemOf(e.err, traceID))
+		return sse.Append(nil, "", eventEnd, problemOf(e.err, traceID))
 	case Left, Slow, Reasons:
 	}
 	return nil

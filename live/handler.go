@@ -15,11 +15,12 @@ import (
 	"github.com/ashlar-go/ashlar/internal/codec"
 	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/internal/sse"
 	"github.com/ashlar-go/ashlar/op"
 )
 
 // MediaType is the content type of a stream.
-const MediaType = "text/event-stream"
+const MediaType = sse.MediaType
 
 // Handler serves one stream operation. Make it with [Server.Handler].
 type Handler struct {
@@ -131,7 +132,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if hold != nil {
-		scope.Report(w, r)
 		hold.wait(r.Context())
 	}
 }

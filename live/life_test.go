@@ -192,7 +192,7 @@ func TestServersTimeoutsDoNotCutAStream(t *testing.T) {
 		return func(yield func(note, error) bool) {
 			op.Opened(ctx)
 			select {
-			case <-time.After(400 * time.Millisecond):
+			case <-time.After(2500 * time.Millisecond):
 				yield(note{N: 1}, nil)
 			case <-ctx.Done():
 			}
@@ -202,7 +202,7 @@ func TestServersTimeoutsDoNotCutAStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewUnstartedServer(s.mux)
-			server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
+			server.Config.ReadTimeout, server.Config.WriteTimeout = time.Second, time.Second
 			server.EnableHTTP2 = http2
 			server.StartTLS()
 			defer server.Close()

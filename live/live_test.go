@@ -17,6 +17,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/sse"
 	"github.com/ashlar-go/ashlar/live"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -152,6 +153,8 @@ type listener struct {
 	res  *http.Response
 	in   *bufio.Reader
 	last string
+
+	events *sse.Reader
 }
 
 // listen opens a stream of ann's.
@@ -159,6 +162,7 @@ func (s *site) listen(path string, header ...string) *listener {
 	s.t.Helper()
 	res := s.get(path, header...)
 	l := &listener{t: s.t, res: res, in: bufio.NewReader(res.Body)}
+	l.events = sse.NewReader(l.in)
 	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != live.MediaType {
 		body, _ := io.ReadAll(res.Body)
 		s.t.Fatalf("%s answered %d %v: %s", path, res.StatusCode, res.Header, body)
@@ -189,27 +193,12 @@ func (s *site) get(path string, header ...string) *http.Response {
 // next returns the next event, or false at the end.
 func (l *listener) next() (e event, ok bool) {
 	l.t.Helper()
-	for {
-		line, err := l.in.ReadString('\n')
-		if err != nil {
-			return event{}, false
-		}
-		line = strings.TrimSuffix(line, "\n")
-		field, value, _ := strings.Cut(line, ": ")
-		switch field {
-		case "id":
-			e.id, l.last = value, value
-		case "event":
-			e.kind = value
-		case "data":
-			e.data += value
-		case "":
-			if e.data != "" {
-				return e, true
-			}
-			e = event{}
-		}
+	got, err := l.events.Next()
+	if err != nil {
+		return event{}, false
 	}
+	l.last = got.ID
+	return event{got.ID, strings.TrimSuffix(got.Type, "message"), got.Data}, true
 }
 
 // expect reads events and holds them against what they should be.

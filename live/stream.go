@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/internal/sse"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/trace"
 )
@@ -137,6 +138,9 @@ func (st *stream) open(s *scope.Scope, w http.ResponseWriter, r *http.Request, i
 	if err != nil {
 		st.stop(&ending{reason: Left})
 		return nil, nil //nolint:nilnil // the caller has gone: there is nobody to answer
+	}
+	if hold != nil {
+		scope.Report(w, r) // now, while nobody else writes
 	}
 	if e := st.ended.Load(); e != nil { // when there was no wire yet
 		st.part(e)
@@ -319,13 +323,13 @@ func (h *Handler) encode(buf []byte, item any) ([]byte, error) {
 			return nil, err
 		}
 	}
-	buf = appendHead(buf, id, kind)
+	buf = sse.AppendHead(buf, id, kind)
 	from := len(buf)
 	buf, err := h.encoder.Append(buf, item)
 	if err != nil {
 		return nil, err
 	}
-	return appendTail(buf, from), nil
+	return sse.AppendTail(buf, from), nil
 }
 
 // buffers hold events while they are written.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/internal/sse"
 )
 
 // wire is the way to a caller. Its methods are safe for concurrent use.
@@ -33,7 +34,7 @@ var errBroken = errors.New("live: the connection is closed or broken")
 func (st *stream) connect(s *scope.Scope, w http.ResponseWriter) (*held, error) {
 	control := http.NewResponseController(w)
 	conn, _, err := control.Hijack()
-	retry := append(appendRetry(nil, st.h.server.pause()), '\n')
+	retry := append(sse.AppendRetry(nil, st.h.server.pause()), '\n')
 	s.Lasts = true
 	if err != nil {
 		if !errors.Is(err, http.ErrNotSupported) {
