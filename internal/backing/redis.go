@@ -9,9 +9,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,8 +39,10 @@ type RedisProcess struct {
 	tb      testing.TB
 	addr    string
 	command []string
+	pidfile string
 	process *os.Process   // nil while there is none
 	ended   chan struct{} // closed when the process is no more
+	guard   *exec.Cmd     // ends the server if this process ends before it
 }
 
 // RedisServer starts a Redis for the test alone and ends it with the test.
@@ -61,11 +66,11 @@ func RedisServer(tb testing.TB, options ...string) *RedisProcess {
 	tb.Cleanup(s.Kill)
 	const attempts = 5
 	for range attempts { // another program may take the port first
-		port := freePort(tb)
-		s.addr = net.JoinHostPort("127.0.0.1", port)
+		port, dir := freePort(tb), tb.TempDir()
+		s.addr, s.pidfile = net.JoinHostPort("127.0.0.1", port), filepath.Join(dir, "pid")
 		s.command = append([]string{
 			program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-			"--dir", tb.TempDir(), "--loglevel", "warning",
+			"--dir", dir, "--pidfile", s.pidfile, "--loglevel", "warning",
 		}, options...)
 		if err = s.run(); err == nil {
 			return s
@@ -90,6 +95,9 @@ func freePort(tb testing.TB) string {
 
 // run starts the process and waits until it answers.
 func (s *RedisProcess) run() error {
+	if err := os.Remove(s.pidfile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	child := exec.Command(s.command[0], s.command[1:]...) //nolint:gosec,noctx // the test's own words; the cleanup ends it
 	child.Stdout = s.tb.Output()
 	if err := child.Start(); err != nil {
@@ -101,6 +109,7 @@ func (s *RedisProcess) run() error {
 		close(ended)
 	}()
 	s.process, s.ended = child.Process, ended
+	s.guard = guard(child.Process.Pid)
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		err := s.ask()
 		if err == nil {
@@ -108,7 +117,7 @@ func (s *RedisProcess) run() error {
 		}
 		select {
 		case <-ended:
-			s.process = nil
+			s.Kill()
 			return errors.New("the server ended at once: " + child.ProcessState.String())
 		case <-time.After(5 * time.Millisecond):
 		}
@@ -119,8 +128,23 @@ func (s *RedisProcess) run() error {
 	}
 }
 
+// guard starts what kills a process when this one ends without having done so,
+// as a test does that runs out of time. It is nil where there is no shell.
+func guard(pid int) *exec.Cmd {
+	watch := exec.Command("sh", "-c", `cat >/dev/null; kill -9 "$1"`, "sh", strconv.Itoa(pid)) //nolint:gosec,noctx // a number
+	if _, err := watch.StdinPipe(); err != nil || watch.Start() != nil {
+		return nil
+	}
+	return watch
+}
+
 // ask reports whether the server answers, if only that a password is needed.
+// It writes its file when it has the port; before, somebody else may answer
+// there.
 func (s *RedisProcess) ask() error {
+	if _, err := os.Stat(s.pidfile); err != nil {
+		return err
+	}
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", s.addr)
 	if err != nil {
 		return err
@@ -153,6 +177,10 @@ func (s *RedisProcess) URL() string { return "redis://" + s.addr }
 func (s *RedisProcess) Kill() {
 	if s.process == nil {
 		return
+	}
+	if s.guard != nil { // first, or it could hit whoever gets the number next
+		_ = s.guard.Process.Kill()
+		_ = s.guard.Wait()
 	}
 	_ = s.process.Kill() // it may have ended by itself
 	<-s.ended
