@@ -9,10 +9,11 @@ import (
 
 // check is one dependency. Only the run under way uses it, and there is one.
 type check struct {
-	name   string
-	run    func(context.Context) error
-	result chan error // of the run under way, else nil
-	last   Word
+	name     string
+	run      func(context.Context) error
+	optional bool
+	result   chan error // of the run under way, else nil
+	last     Word
 }
 
 // begin starts the check, unless it is still busy with the last time.
@@ -48,6 +49,8 @@ func (k *check) wait(ctx context.Context, log *slog.Logger) Word {
 	}
 	word := OK
 	switch {
+	case err != nil && k.optional:
+		return Degraded
 	case errors.Is(err, context.DeadlineExceeded):
 		word = TimedOut
 	case err != nil:

@@ -4,7 +4,7 @@
 // answer. /livez asks whether to kill the process, and no dependency may
 // influence that: a database that is down is not cured by a restart. /readyz
 // asks whether to send requests, and is red until [Checks.Started], from
-// [Checks.Draining] on, and while a check fails. /startupz asks whether the
+// [Checks.Draining] on, and while a check fails that is not optional. /startupz asks whether the
 // start is over.
 //
 //	var checks health.Checks
@@ -63,6 +63,7 @@ const (
 	OK       Word = "ok"
 	Failing  Word = "failing"
 	TimedOut Word = "timeout"
+	Degraded Word = "degraded"
 	Starting Word = "starting"
 	Draining Word = "draining"
 )
@@ -77,12 +78,22 @@ type Report struct {
 // returns nil while its dependency can be used; it must respect ctx. Checks
 // run side by side. A second check of the same name replaces the first.
 func (c *Checks) Add(name string, fn func(ctx context.Context) error) {
-	added := &check{name: name, run: fn}
+	c.add(&check{name: name, run: fn})
+}
+
+// Watch registers a check of what the process can do without: while it fails
+// its word is [Degraded], readiness is as if it passed, and nothing is logged,
+// which is for whoever does without it.
+func (c *Checks) Watch(name string, fn func(ctx context.Context) error) {
+	c.add(&check{name: name, run: fn, optional: true})
+}
+
+func (c *Checks) add(added *check) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at, c.added = time.Time{}, true
 	for i, old := range c.checks {
-		if old.name == name {
+		if old.name == added.name {
 			c.checks[i] = added
 			return
 		}
@@ -109,7 +120,7 @@ func (c *Checks) Ready(ctx context.Context) Report {
 	results := c.refresh(context.WithoutCancel(ctx))
 	report := Report{Status: OK, Checks: results}
 	for _, word := range results {
-		if word != OK {
+		if word != OK && word != Degraded {
 			report.Status = Failing
 		}
 	}

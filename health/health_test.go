@@ -212,3 +212,38 @@ func BenchmarkReady(b *testing.B) {
 		checks.Ready(ctx)
 	}
 }
+
+// What the process can do without shows, and costs it no request.
+func TestAWatchedCheckDegrades(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	checks := health.Checks{Cache: -1, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+	var down atomic.Bool
+	checks.Add("database", passing)
+	checks.Watch("redis", func(context.Context) error {
+		if down.Load() {
+			return errors.New("redis is away")
+		}
+		return nil
+	})
+	checks.Started()
+	h := checks.Handler()
+	for _, c := range []struct {
+		down bool
+		want string
+	}{
+		{false, `{"status":"ok","checks":{"database":"ok","redis":"ok"}}`},
+		{true, `{"status":"ok","checks":{"database":"ok","redis":"degraded"}}`},
+		{false, `{"status":"ok","checks":{"database":"ok","redis":"ok"}}`},
+	} {
+		down.Store(c.down)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+		if w.Code != 200 || w.Body.String() != c.want {
+			t.Errorf("%d %s, want %s", w.Code, w.Body, c.want)
+		}
+	}
+	if log.Len() != 0 {
+		t.Errorf("logged %s", log.String())
+	}
+}
