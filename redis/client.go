@@ -61,10 +61,7 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 }
 
 func open(ctx context.Context, c Config, s *settings) (*Client, error) {
-	client := &Client{settings: s, timeout: c.Timeout, changed: c.Changed, ended: make(chan struct{})}
-	if client.timeout <= 0 {
-		client.timeout = 100 * time.Millisecond
-	}
+	client := &Client{settings: s, timeout: s.timeout, changed: c.Changed, ended: make(chan struct{})}
 	if client.changed == nil {
 		client.changed = func(error) {}
 	}
@@ -227,15 +224,12 @@ func (c *Client) judge(ctx context.Context, s *session, err error) {
 // isAnswer reports whether the server did its work, if only to say that a
 // command was wrong.
 func isAnswer(err error) bool {
-	if err == nil {
+	if err == nil || rueidis.IsRedisNil(err) {
 		return true
 	}
 	answer, ok := rueidis.IsRedisErr(err)
 	if !ok {
 		return false
-	}
-	if answer.IsNil() {
-		return true
 	}
 	word, _, _ := strings.Cut(answer.Error(), " ")
 	return !unfit[word]

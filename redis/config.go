@@ -26,8 +26,8 @@ type Config struct {
 	//	redis://a:6379?addr=b:6379&addr=c:6379          nodes of a cluster
 	//	redis://a:26379?addr=b:26379&master_set=main    sentinels
 	//
-	// The parameter prefix sets Prefix. A cluster is recognised, however many
-	// of its nodes are named.
+	// The parameters prefix and timeout set what is said of Prefix and Timeout
+	// below. A cluster is recognised, however many of its nodes are named.
 	URL string
 	// Prefix stands in front of every key and channel, so that applications
 	// can share a server. Empty means "ashlar:".
@@ -57,6 +57,7 @@ type settings struct {
 
 	secure  *tls.Config // nil without TLS
 	network string
+	timeout time.Duration
 	prefix  string
 	channel string // in front of channels: databases do not keep them apart
 	cluster bool
@@ -72,6 +73,13 @@ const (
 	ringScale  = 9
 	inFlight   = 1 << ringScale // commands that may wait for their answers
 )
+
+// Validate says what is wrong with the URL, if anything: "must begin with …".
+// It never shows any of it.
+func (c Config) Validate() error {
+	_, err := c.parse()
+	return err
+}
 
 // parse reads the URL. Its errors never show any of it but names of
 // parameters, because what is mistyped may be a password.
@@ -108,9 +116,9 @@ func (c Config) parse() (*settings, error) {
 	}
 	for name := range query {
 		switch {
-		case name == "prefix", name == "db" && s.network == "unix", (name == "addr" || name == "master_set") && s.network == "tcp":
+		case name == "prefix", name == "timeout", name == "db" && s.network == "unix", (name == "addr" || name == "master_set") && s.network == "tcp":
 		default:
-			return nil, fmt.Errorf("has the parameter %q, which is not known: prefix, addr and master_set are, and db of a unix URL", name)
+			return nil, fmt.Errorf("has the parameter %q, which is not known: prefix, timeout, addr and master_set are, and db of a unix URL", name)
 		}
 	}
 	if !c.Plaintext && s.secure == nil && s.network == "tcp" && !s.local() {
@@ -122,6 +130,11 @@ func (c Config) parse() (*settings, error) {
 	s.cluster = len(s.InitAddress) > 1 && s.Sentinel.MasterSet == ""
 	if s.cluster && s.SelectDB != 0 {
 		return nil, errors.New("names a database, and a cluster has none but 0")
+	}
+	if s.timeout = cmp.Or(c.Timeout, 100*time.Millisecond); c.Timeout == 0 && query.Has("timeout") {
+		if s.timeout, err = time.ParseDuration(query.Get("timeout")); err != nil || s.timeout <= 0 {
+			return nil, errors.New("has a timeout that is no duration such as 250ms")
+		}
 	}
 	s.prefix = cmp.Or(c.Prefix, query.Get("prefix"), "ashlar:")
 	s.channel = s.prefix + strconv.Itoa(s.SelectDB) + ":"
@@ -141,7 +154,6 @@ func (s *settings) tune(patience time.Duration) {
 	s.DisableCache = true     // not every server has CLIENT TRACKING
 	s.BlockingPoolSize = 2    // subscriptions, and their connection's successor
 	s.ClientName = "ashlar"
-	s.ForceSingleClient = !s.cluster && s.Sentinel.MasterSet == ""
 	s.Sentinel.Dialer = s.Dialer
 	s.Sentinel.TLSConfig = s.secure
 	s.Sentinel.TopologyRefreshInterval = 5 * time.Second

@@ -40,6 +40,8 @@ func TestOpenRefusesMistakes(t *testing.T) {
 		"redis://127.0.0.1?skip_verify=open-sesame": `has the parameter "skip_verify"`,
 		"redis://127.0.0.1?db=1":                    `has the parameter "db"`,
 		"redis://127.0.0.1/1?addr=localhost":        "a cluster has none but 0",
+		"redis://127.0.0.1?timeout=5":               "no duration",
+		"redis://127.0.0.1?timeout=-5s":             "no duration",
 		"unix://":                                   "names no socket",
 		"unix://run/redis.sock":                     "names no socket",
 		"unix:///run/redis.sock?addr=localhost":     `has the parameter "addr"`,
@@ -245,13 +247,13 @@ func works(t *testing.T, client *redis.Client) {
 		}
 	}
 	heard := listen(t, client, "works")
-	if got := <-heard; got != nil {
+	if got := next(t, heard); got != nil {
 		t.Errorf("before anything was sent: %q", got)
 	}
 	if err := client.Publish(t.Context(), "works", []byte("hello")); err != nil {
 		t.Error(err)
 	}
-	if got := <-heard; string(got) != "hello" {
+	if got := next(t, heard); string(got) != "hello" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -280,5 +282,17 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("did not happen: ", what)
 		}
+	}
+}
+
+// next returns the next message.
+func next(t *testing.T, heard <-chan []byte) []byte {
+	t.Helper()
+	select {
+	case m := <-heard:
+		return m
+	case <-time.After(20 * time.Second):
+		t.Fatal("no message comes")
+		return nil
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -33,7 +35,7 @@ func (c *Client) Publish(ctx context.Context, channel string, message []byte) er
 	if err != nil {
 		return err
 	}
-	command := s.client.B().Publish().Channel(c.settings.channel + channel).Message(rueidis.BinaryString(message)).Build()
+	command := s.client.B().Publish().Channel(c.settings.channel + channel).Message(string(message)).Build()
 	if err := c.do(ctx, s, command).Error(); err != nil {
 		return err
 	}
@@ -188,12 +190,12 @@ func (h *hub) listen(s *session, c *Client) {
 	pause := firstPause
 	for {
 		began := time.Now()
-		h.serve(s, c)
+		h.serve(s, c.settings, &c.counters)
 		if time.Since(began) > steadyAfter {
 			pause = firstPause
 		}
 		select {
-		case <-s.done:
+		case <-s.life.Done():
 			return
 		case <-time.After(pause):
 		}
@@ -202,40 +204,80 @@ func (h *hub) listen(s *session, c *Client) {
 }
 
 // serve does so with one connection, which is made when somebody subscribes.
-func (h *hub) serve(s *session, c *Client) {
+func (h *hub) serve(s *session, of *settings, n *counters) {
 	for h.idle() {
 		select {
-		case <-s.done:
+		case <-s.life.Done():
 			return
 		case <-h.wake:
 		}
 	}
-	wire, release := s.client.Dedicate()
-	defer release()
-	defer h.deafen()
-	broken := wire.SetPubSubHooks(rueidis.PubSubHooks{
-		OnMessage: func(m rueidis.PubSubMessage) { h.deliver(m, &c.counters) },
-		OnSubscription: func(m rueidis.PubSubSubscription) {
-			if m.Kind == "subscribe" {
-				h.confirm(m.Channel)
+	ear, err := of.ear(s)
+	if err != nil {
+		return // which the commands notice as well
+	}
+	var hearing sync.WaitGroup
+	stop := context.AfterFunc(s.life, func() { ear.end(net.ErrClosed) })
+	defer func() {
+		stop()
+		ear.end(net.ErrClosed)
+		hearing.Wait()
+		<-ear.closed
+		h.deafen()
+	}()
+	for asked := map[string]bool{}; ; {
+		wanted := h.wanted()
+		for _, channel := range wanted {
+			if !asked[channel] {
+				asked[channel] = true
+				hearing.Go(func() { h.hear(ear, channel, n) })
 			}
-		},
-	})
-	asked := map[string]bool{}
-	for {
-		if err := h.ask(wire, c.settings.Dialer.Timeout, asked); err != nil {
+		}
+		if len(asked) > len(wanted)+ignored {
 			return
 		}
 		select {
-		case <-s.done:
+		case <-ear.life.Done():
 			return
-		case _, open := <-broken: // at the connection's end; why is seen by the commands too
-			if !open {
-				return
-			}
 		case <-h.wake:
 		}
 	}
+}
+
+// ignored is how many channels that nobody listens to any more a connection
+// has. The library panics if a server that is busy answers to their end, so
+// they end with the connection.
+const ignored = 100
+
+// hear subscribes to one channel until the connection ends, with which all
+// others end.
+func (h *hub) hear(ear *session, channel string, n *counters) {
+	ctx := rueidis.WithOnSubscriptionHook(ear.life, func(m rueidis.PubSubSubscription) {
+		if m.Kind == "subscribe" {
+			h.confirm(m.Channel)
+		}
+	})
+	err := ear.client.Receive(ctx, ear.client.B().Subscribe().Channel(channel).Build(), func(m rueidis.PubSubMessage) { h.deliver(m, n) })
+	ear.end(err)
+}
+
+// ear makes the connection: to any node, because those of a cluster pass
+// messages on.
+func (s *settings) ear(beside *session) (*session, error) {
+	nodes := slices.Collect(maps.Keys(beside.client.Nodes()))
+	options := s.ClientOption
+	options.InitAddress = []string{nodes[rand.N(len(nodes))]} //nolint:gosec // any will do
+	options.Sentinel = rueidis.SentinelOption{}
+	options.ForceSingleClient = true
+	ctx, cancel := context.WithTimeout(beside.life, s.Dialer.Timeout)
+	defer cancel()
+	return s.open(ctx, options)
+}
+
+func (h *hub) wanted() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.topics))
 }
 
 // channels returns how many channels are subscribed to, and how many of them
@@ -255,38 +297,6 @@ func (h *hub) idle() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.topics) == 0
-}
-
-// ask subscribes to what is wanted and was not asked for, and ends what is not
-// wanted any more.
-func (h *hub) ask(wire rueidis.DedicatedClient, patience time.Duration, asked map[string]bool) error {
-	h.mu.Lock()
-	wanted := slices.Collect(maps.Keys(h.topics))
-	h.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for _, channel := range wanted {
-		if asked[channel] {
-			continue
-		}
-		if err := wire.Do(ctx, wire.B().Subscribe().Channel(channel).Build()).Error(); err != nil {
-			return err
-		}
-		asked[channel] = true
-	}
-	for channel := range asked {
-		if slices.Contains(wanted, channel) {
-			continue
-		}
-		h.mu.Lock()
-		delete(h.heard, channel)
-		h.mu.Unlock()
-		if err := wire.Do(ctx, wire.B().Unsubscribe().Channel(channel).Build()).Error(); err != nil {
-			return err
-		}
-		delete(asked, channel)
-	}
-	return nil
 }
 
 // confirm notes that messages of a channel come in from now on. It runs on the

@@ -23,10 +23,11 @@ type session struct {
 	names   [scripts]string // what the server calls each script
 
 	waiting atomic.Int64
-	done    chan struct{} // closed at the end
-	closed  chan struct{} // closed when nothing of the library runs any more
+	life    context.Context    // ends with the session
+	die     context.CancelFunc // only called by end
 	ending  sync.Once
-	reason  error // why it ended; read after done
+	reason  error         // why it ended; read after that
+	closed  chan struct{} // closed when nothing of the library runs any more
 
 	mu          sync.Mutex
 	conns       map[net.Conn]struct{} // nil after the end
@@ -38,7 +39,7 @@ type session struct {
 func (c *Client) connect(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.settings.Dialer.Timeout)
 	defer cancel()
-	s, err := c.settings.open(ctx, c.settings.cluster)
+	s, err := c.settings.open(ctx, c.settings.options(c.settings.cluster))
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 	if !errors.Is(err, errCluster) {
 		return nil, err
 	}
-	if s, err = c.settings.open(ctx, true); err != nil {
+	if s, err = c.settings.open(ctx, c.settings.options(true)); err != nil {
 		return nil, err
 	}
 	if err := s.prove(ctx, c); err != nil {
@@ -59,12 +60,21 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
+// options are those of the library for what the URL names.
+func (s *settings) options(cluster bool) rueidis.ClientOption {
+	options := s.ClientOption
+	options.ForceSingleClient = !cluster && options.Sentinel.MasterSet == ""
+	return options
+}
+
 // open connects. When ctx ends before it has, all that was dialed is closed,
 // because the library's own time-outs add up.
-func (s *settings) open(ctx context.Context, cluster bool) (*session, error) {
-	made := &session{cluster: cluster, done: make(chan struct{}), closed: make(chan struct{}), conns: map[net.Conn]struct{}{}}
-	options := s.ClientOption
-	options.ForceSingleClient = options.ForceSingleClient && !cluster
+func (s *settings) open(ctx context.Context, options rueidis.ClientOption) (*session, error) {
+	made := &session{
+		cluster: !options.ForceSingleClient && options.Sentinel.MasterSet == "",
+		closed:  make(chan struct{}), conns: map[net.Conn]struct{}{},
+	}
+	made.life, made.die = context.WithCancel(context.WithoutCancel(ctx))
 	options.DialCtxFn = func(ctx context.Context, address string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
 		conn, err := s.dial(ctx, address)
 		if err != nil {
@@ -125,7 +135,7 @@ func (s *session) watch(ctx context.Context, patience time.Duration) error {
 		select {
 		case <-ctx.Done():
 			return ErrClosed
-		case <-s.done:
+		case <-s.life.Done():
 			return s.reason
 		case <-tick.C:
 			within, cancel := context.WithTimeout(ctx, patience)
@@ -172,7 +182,7 @@ func (s *session) tally(late bool) bool {
 func (s *session) end(reason error) {
 	s.ending.Do(func() {
 		s.reason = reason
-		close(s.done)
+		s.die()
 		s.hangUp()
 		go func() {
 			defer close(s.closed)
