@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/redis"
 	"github.com/ashlar-go/ashlar/trace"
 	"github.com/ashlar-go/ashlar/work"
 )
@@ -40,6 +41,9 @@ type App struct {
 	// collection; who chooses it is asked for another. An error lets it pass,
 	// and is logged. Nil asks nobody. Set it before Run.
 	Breached func(ctx context.Context, password string) (bool, error)
+	// Redis is what instances share besides the database; nil without REDIS_URL.
+	// Nothing may depend on it: see its package.
+	Redis *redis.Client
 	// Log writes the app's log.
 	Log *slog.Logger
 	// Work is where what computes for a while takes its turn: operations with
@@ -61,6 +65,10 @@ type App struct {
 	apiKeys        *auth.APIKeys
 	factors        *auth.Factors
 	limits         *limits
+	fallback       *limit.Fallback  // of limits; nil without Redis
+	redisChanges   chan redisChange // for the log
+	announcements  chan struct{}    // other instances are to look for revocations
+	pokes          chan struct{}    // and so is this one
 	streams        streams
 	keys           idempotency
 	fingerprintKey []byte
@@ -101,11 +109,17 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		a.closeLog()
 		return nil, err
 	}
-	if a.limits, err = openLimits(cfg, a.meters.limited); err != nil {
+	if err = a.openRedis(ctx); err != nil {
+		a.closeLog()
+		return nil, err
+	}
+	if a.limits, err = openLimits(cfg, a.limitStore(), a.meters.limited); err != nil {
+		a.closeRedis()
 		a.closeLog()
 		return nil, err
 	}
 	if a.DB, err = openDatabase(ctx, cfg, a.Log); err != nil {
+		a.closeRedis()
 		a.closeLog()
 		return nil, err
 	}
@@ -193,10 +207,11 @@ func (a *App) Run(ctx context.Context) error {
 	return c.run(ctx, a, c.console)
 }
 
-// Close closes the database and writes out what is left of traces and log. Call it
-// after Run returned.
+// Close closes the database and Redis and writes out what is left of traces and
+// log. Call it after Run returned.
 func (a *App) Close() error {
 	defer a.closeLog()
 	a.endTraces()
+	a.closeRedis()
 	return a.DB.Close()
 }

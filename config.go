@@ -31,6 +31,8 @@ type Config struct {
 	DatabaseWait time.Duration  `env:"ASHLAR_DATABASE_WAIT" default:"30s" doc:"how long the start waits for a PostgreSQL that does not answer yet"`
 	Pooler       Switch         `env:"ASHLAR_DATABASE_POOLER" default:"off" doc:"on if a pooler stands before PostgreSQL that gives each transaction another connection"`
 	Plaintext    Switch         `env:"ASHLAR_DATABASE_PLAINTEXT" default:"off" doc:"on lets production speak to a PostgreSQL on another machine without verified TLS; a loose setting"`
+	RedisURL     config.Secret  `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; what all instances share, so that they count limits together and wake each other; none if not set"`
+	RedisPlain   Switch         `env:"ASHLAR_REDIS_PLAINTEXT" default:"off" doc:"on lets production speak to a Redis on another machine without TLS; a loose setting"`
 	Migrate      MigrateMode    `env:"ASHLAR_MIGRATE" default:"auto" doc:"auto applies pending migrations at start, manual refuses to start while there are any"`
 	SigningKeys  config.Secret  `env:"ASHLAR_SIGNING_KEYS" doc:"keys that sign access tokens, the first signs and all verify; required in production"`
 	Issuer       string         `env:"ASHLAR_ISSUER" default:"ashlar" doc:"issuer and audience of access tokens"`
@@ -142,6 +144,10 @@ func (c Config) Validate() error {
 	refuse(c.Cookies && len(c.Origins) == 0, "ASHLAR_CORS_CREDENTIALS: is for the pages of ASHLAR_CORS_ORIGINS, and there are none")
 	errs = append(errs, c.checkTLS()...)
 	errs = append(errs, c.checkDatabase()...)
+	if !c.RedisURL.IsZero() {
+		err := c.redis().Validate()
+		refuse(err != nil, "REDIS_URL: %w", err)
+	}
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
 		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h: a session is renewed with its refresh token, not by a long access token")
 	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")

@@ -28,3 +28,9 @@ func AdminOf(a *App) (http.Handler, error) { return a.admin() }
 
 // RequestIDs is what the log adds to each line.
 func RequestIDs(ctx context.Context, line *logs.Line) { requestIDs(ctx, line) }
+
+// RedisTasks are what an app with a Redis does in the background.
+func RedisTasks(a *App) []Task { return a.redisTasks() }
+
+// StartedOf says that an app's start is over.
+func StartedOf(a *App) { a.health.Started() }

@@ -68,9 +68,9 @@ func (l limiter) Refusal(result limit.Result) error {
 	return l.Limiter.Refusal(result)
 }
 
-func openLimits(cfg Config, refusals *metric.Family[metric.Counter]) (*limits, error) {
+func openLimits(cfg Config, store limit.Store, refusals *metric.Family[metric.Counter]) (*limits, error) {
 	l := &limits{
-		store: limit.NewMemory(limit.MemoryConfig{}), signIn: orElse(cfg.PerSignIn, limitSignIn), start: time.Now(),
+		store: store, signIn: orElse(cfg.PerSignIn, limitSignIn), start: time.Now(),
 		refusals: refusals,
 	}
 	held := func(variable, name string, rate limit.Rate) (limiter, error) {

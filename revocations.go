@@ -11,7 +11,7 @@ import (
 )
 
 // Revocations hold on every instance within a second: each reads the table
-// this often.
+// this often, and when another one tells it to.
 const followEvery = 500 * time.Millisecond
 
 // sweepRevocationsEvery is how often those that no longer matter are deleted.
@@ -41,7 +41,10 @@ func (a *App) recordRevocations(ctx context.Context, tx *db.Tx, list ...auth.Rev
 		}
 		recorded[i] = r
 	}
-	tx.AfterCommit(func() { a.revocations.Apply(recorded...) })
+	tx.AfterCommit(func() {
+		a.revocations.Apply(recorded...)
+		nudge(a.announcements)
+	})
 	return nil
 }
 
@@ -101,6 +104,7 @@ func (a *App) followRevocations(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-a.pokes: // by another instance
 		}
 	}
 }

@@ -158,6 +158,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 		{"ashlar.api-keys.note", a.noteAPIKeys},
 	}
 	tasks = append(append(tasks, more...), a.jobTask()...)
+	tasks = append(tasks, a.redisTasks()...)
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)
 	}

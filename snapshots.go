@@ -31,6 +31,9 @@ func (a *App) openMetrics() error {
 	if a.gate != nil {
 		readGate(d, a.gate)
 	}
+	if a.Redis != nil {
+		a.readRedis(d)
+	}
 	var times [3]metric.Histogram
 	for step := range times {
 		times[step] = a.meters.steps.Declare(db.Step(step).String())
