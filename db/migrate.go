@@ -74,6 +74,9 @@ func Down(ctx context.Context, d *DB, steps int, list ...Migrations) ([]Applied,
 	slices.Reverse(backwards)
 	var undone []Applied
 	err := migrate(ctx, d, backwards, func(m Migrations, p *goose.Provider) error {
+		if err := older(ctx, p); err != nil && len(undone) < steps {
+			return err
+		}
 		for len(undone) < steps {
 			result, err := p.Down(ctx)
 			if errors.Is(err, goose.ErrNoNextVersion) {
@@ -90,6 +93,28 @@ func Down(ctx context.Context, d *DB, steps int, list ...Migrations) ([]Applied,
 		return nil, err
 	}
 	return undone, nil
+}
+
+// ErrNewer is answered by [Down] to a program that does not know the newest
+// migration of the database. It works on that schema if the migrations only
+// added to it, and [Up] leaves it alone; the way back is known to the program
+// that brought it.
+var ErrNewer = errors.New("db: the database was migrated by a newer program, which alone knows the way back")
+
+// older reports that the database is ahead of the files.
+func older(ctx context.Context, p *goose.Provider) error {
+	has, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	knows := int64(0)
+	for _, s := range p.ListSources() {
+		knows = max(knows, s.Version)
+	}
+	if has > knows {
+		return fmt.Errorf("%w: it has version %d, and the newest known here is %d", ErrNewer, has, knows)
+	}
+	return nil
 }
 
 // Status lists every known migration of the modules in order.

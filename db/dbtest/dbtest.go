@@ -60,6 +60,8 @@ func Run(t *testing.T, open func(t *testing.T) *db.DB) {
 		"processes that migrate at once take turns":   concurrentMigrations,
 		"a list of migrations is checked":             migrationLists,
 		"a dialect has its own migrations":            dialects,
+		"an older program works on a newer schema":    olderProgram,
+		"what is sent runs in order":                  sends,
 		"the pool answers, counts, and stays closed":  pool,
 		"rows of a transaction are read one by one":   openRows,
 		"a large result streams and a query can stop": streaming,

@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"reflect"
@@ -191,5 +192,33 @@ func dialects(t *testing.T, d *db.DB) {
 	foreign := db.Migrations{Name: "foreign", FS: fstest.MapFS{"1_x." + other + ".sql": step(`NO SQL AT ALL`)}}
 	if applied, err := db.Up(t.Context(), d, foreign, mail()); err != nil || !reflect.DeepEqual(names(applied), []string{"mail 1"}) {
 		t.Errorf("a module of another dialect alone: %v, %v", names(applied), err)
+	}
+}
+
+// olderProgram knows one migration less than the database has.
+func olderProgram(t *testing.T, d *db.DB) {
+	newer := shop()
+	older := db.Migrations{Name: "shop", FS: fstest.MapFS{"migrations/001_step.sql": newer.FS.(fstest.MapFS)["migrations/001_step.sql"]}} //nolint:errcheck,forcetypeassert // shop made it
+	if _, err := db.Up(t.Context(), d, older, mail()); err != nil {
+		t.Fatal(err)
+	}
+	if applied, err := db.Up(t.Context(), d, newer, mail()); err != nil || !reflect.DeepEqual(names(applied), []string{"shop 2"}) {
+		t.Fatalf("the newer program: %v, %v", names(applied), err)
+	}
+	if applied, err := db.Up(t.Context(), d, older, mail()); err != nil || len(applied) != 0 {
+		t.Errorf("the older program starts: %v, %v", names(applied), err)
+	}
+	if got := pending(t, d, older, mail()); got != nil {
+		t.Errorf("the older program sees as pending: %v", got)
+	}
+	exec(t, d, `INSERT INTO orders (id, total) VALUES (1, 5)`) // it does not know of the new column
+	if total, err := db.One[int](t.Context(), d, `SELECT total FROM orders WHERE id = 1`); total != 5 || err != nil {
+		t.Errorf("%d, %v", total, err)
+	}
+	if undone, err := db.Down(t.Context(), d, 1, mail(), older); !errors.Is(err, db.ErrNewer) || !strings.Contains(err.Error(), "shop") || len(undone) != 0 {
+		t.Errorf("the older program goes back: %v, %v", names(undone), err)
+	}
+	if undone, err := db.Down(t.Context(), d, 1, mail(), newer); err != nil || !reflect.DeepEqual(names(undone), []string{"shop 2"}) {
+		t.Errorf("the newer program goes back: %v, %v", names(undone), err)
 	}
 }

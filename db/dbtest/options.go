@@ -150,3 +150,48 @@ func locks(t *testing.T, d *db.DB) {
 		t.Errorf("%d were taken", n)
 	}
 }
+
+func sends(t *testing.T, d *db.DB) {
+	notes(t, d)
+	err := inTx(t.Context(), d, func(tx *db.Tx) error {
+		for i := range 3 {
+			if err := tx.Send(t.Context(), `INSERT INTO notes (id, body) VALUES ($1, $2)`, i, "sent"); err != nil {
+				return err
+			}
+		}
+		if n := count(t, tx, "notes"); n != 3 {
+			t.Errorf("%d notes are seen after three were sent", n)
+		}
+		return tx.Send(t.Context(), `UPDATE notes SET body = $1 WHERE id = $2`, "changed", 1)
+	})
+	if n := count(t, d, "notes WHERE body = 'changed'"); n != 1 || err != nil {
+		t.Errorf("%d notes were changed, %v", n, err)
+	}
+	for name, fn := range map[string]func(tx *db.Tx) error{
+		"the commit": func(*db.Tx) error { return nil },
+		"the next":   func(tx *db.Tx) error { return add(t.Context(), tx, 9) },
+	} {
+		err := inTx(t.Context(), d, func(tx *db.Tx) error {
+			if err := add(t.Context(), tx, 8); err != nil {
+				return err
+			}
+			if err := tx.Send(t.Context(), `INSERT INTO notes (id, body) VALUES (1, 'taken')`); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+		if !db.IsUnique(err) {
+			t.Errorf("%s answers %v", name, err)
+		}
+	}
+	if n := count(t, d, "notes"); n != 3 {
+		t.Errorf("%d notes after what failed", n)
+	}
+	var leaked *db.Tx
+	if err := inTx(t.Context(), d, func(tx *db.Tx) error { leaked = tx; return nil }); err != nil {
+		t.Error(err)
+	}
+	if err := leaked.Send(t.Context(), `DELETE FROM notes`); !errors.Is(err, db.ErrTxDone) {
+		t.Errorf("Send afterwards: %v", err)
+	}
+}

@@ -161,7 +161,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 func TestWhatTheServerRefuses(t *testing.T) {
 	t.Parallel()
 	d := open(t, postgres.Config{URL: backing.Postgres(t)})
-	exec(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
+	statements(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
 	for code, passes := range map[string]bool{
 		"53100": true, "53200": true, "53300": true, "58030": true, "57P03": true, "08006": true,
 		"42501": false, "22012": false, "XX000": false,
@@ -190,7 +190,7 @@ func TestWhatTheServerRefuses(t *testing.T) {
 			t.Errorf("%s: %v", q.sql, err)
 		}
 	}
-	exec(t, d, `CREATE TABLE u (name TEXT NOT NULL CONSTRAINT u_name UNIQUE)`)
+	statements(t, d, `CREATE TABLE u (name TEXT NOT NULL CONSTRAINT u_name UNIQUE)`)
 	for range 2 {
 		_, err := d.Exec(t.Context(), `INSERT INTO u VALUES ($1)`, secret)
 		if err != nil && (!db.IsUnique(err, "u_name") || !db.IsUnique(err, "name") || strings.Contains(err.Error(), secret)) {
@@ -210,7 +210,7 @@ func TestTheSchemaChangesUnderStatements(t *testing.T) {
 		More *int   `json:"more"`
 	}
 	d := open(t, postgres.Config{URL: backing.Postgres(t), MaxConns: 1})
-	exec(t, d, `CREATE TABLE r (id TEXT, note TEXT)`, `INSERT INTO r VALUES ('r1', 'n1')`)
+	statements(t, d, `CREATE TABLE r (id TEXT, note TEXT)`, `INSERT INTO r VALUES ('r1', 'n1')`)
 	for name, read := range map[string]func() (row, error){
 		"a query": func() (row, error) { return db.One[row](t.Context(), d, `SELECT * FROM r`) },
 		"a transaction": func() (row, error) {
@@ -222,7 +222,7 @@ func TestTheSchemaChangesUnderStatements(t *testing.T) {
 	} {
 		for _, change := range []string{"", `ALTER TABLE r ADD COLUMN more BIGINT`, `ALTER TABLE r DROP COLUMN more`} {
 			if change != "" {
-				exec(t, d, change)
+				statements(t, d, change)
 			}
 			if got, err := read(); err != nil || got.ID != "r1" || got.Note != "n1" {
 				t.Errorf("%s after %q: %+v, %v", name, change, got, err)
@@ -254,7 +254,7 @@ func TestStatementsThatAreNotForPools(t *testing.T) {
 func TestATransactionThatGoesOnAfterAFailure(t *testing.T) {
 	t.Parallel()
 	d := open(t, postgres.Config{URL: backing.Postgres(t)})
-	exec(t, d, `CREATE TABLE t (n BIGINT PRIMARY KEY)`)
+	statements(t, d, `CREATE TABLE t (n BIGINT PRIMARY KEY)`)
 	add := func(ctx context.Context, q db.Querier, n int) error {
 		_, err := q.Exec(ctx, `INSERT INTO t VALUES ($1)`, n)
 		return err

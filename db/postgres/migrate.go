@@ -15,9 +15,9 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 )
 
-// migrationLock is the first half of the advisory lock of those who migrate:
-// the bytes of "ashl". The other half stands for the schema.
-const migrationLock = 0x6173686c
+// lockMigrations asks for the advisory lock of those who migrate a schema: its
+// first half is the bytes of "ashl", the other stands for the schema.
+const lockMigrations = `SELECT pg_try_advisory_xact_lock(1634953324, hashtext(coalesce(current_schema(), '')))`
 
 // Migrate runs fn while this process holds the lock. The lock belongs to a
 // transaction on a connection of its own, which a pooler keeps in one piece. It
@@ -35,7 +35,9 @@ func (a *adapter) Migrate(ctx context.Context, fn func(*sql.DB, db.Dialect) erro
 	if a.config.Pooler {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
-	lock, err := pgx.ConnectConfig(ctx, cfg)
+	simple := cfg.Copy() // what the extended protocol leaves open in a transaction keeps its view
+	simple.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	lock, err := pgx.ConnectConfig(ctx, simple)
 	if err != nil {
 		return a.primary.unreachable(ctx, err)
 	}
@@ -75,7 +77,7 @@ func acquire(ctx context.Context, tx pgx.Tx) error {
 	}
 	for {
 		got := false
-		if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1, hashtext(coalesce(current_schema(), '')))", int32(migrationLock)).Scan(&got); err != nil {
+		if err := tx.QueryRow(ctx, lockMigrations).Scan(&got); err != nil {
 			return fmt.Errorf("db/postgres: lock the migrations: %w", err)
 		}
 		if got {

@@ -99,7 +99,7 @@ func TestAServerThatDiesAndComesBack(t *testing.T) {
 			t.Parallel()
 			server := backing.PostgresServer(t)
 			d := open(t, postgres.Config{URL: server.URL()})
-			exec(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
+			statements(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
 			crowd(t, d)
 			end(server)
 			for name, use := range uses {
@@ -120,7 +120,7 @@ func TestAServerThatStopsAnswering(t *testing.T) {
 	t.Parallel()
 	server := backing.PostgresServer(t)
 	d := open(t, postgres.Config{URL: server.URL(), ConnectTimeout: 500 * time.Millisecond})
-	exec(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
+	statements(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
 	crowd(t, d)
 	server.Stop()
 	for name, use := range uses {
@@ -138,7 +138,7 @@ func TestANetworkThatGoesSilent(t *testing.T) {
 	t.Parallel()
 	p, url := throughProxy(t, backing.Postgres(t))
 	d := open(t, postgres.Config{URL: url, ConnectTimeout: 500 * time.Millisecond, StatementTimeout: time.Second})
-	exec(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
+	statements(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
 	crowd(t, d)
 	p.silent.Store(true)
 	for _, use := range uses {
@@ -155,7 +155,7 @@ func TestACommitInDoubt(t *testing.T) {
 	t.Parallel()
 	p, url := throughProxy(t, backing.Postgres(t))
 	d := open(t, postgres.Config{URL: url})
-	exec(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
+	statements(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
 	runs := 0
 	err := within(t, time.Second, func(ctx context.Context) error {
 		_, err := db.InTx(ctx, d, func(tx *db.Tx) (int64, error) {
@@ -197,7 +197,7 @@ func TestACommitInDoubt(t *testing.T) {
 func TestAnEndedStatementIsStopped(t *testing.T) {
 	t.Parallel()
 	d := open(t, postgres.Config{URL: backing.Postgres(t), MaxConns: 2})
-	exec(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
+	statements(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
 	pid := func() int {
 		n, err := db.One[int](t.Context(), d, `SELECT pg_backend_pid()`)
 		if err != nil {

@@ -18,7 +18,7 @@ func TestRoundTrips(t *testing.T) {
 			t.Parallel()
 			p, url := throughProxy(t, backing.Postgres(t))
 			d := open(t, postgres.Config{URL: url, MaxConns: 1, Pooler: pooler})
-			exec(t, d, `CREATE TABLE t (id BIGINT PRIMARY KEY)`)
+			statements(t, d, `CREATE TABLE t (id BIGINT PRIMARY KEY)`)
 			const insert = `INSERT INTO t VALUES ($1)`
 			id := 0
 			next := func() int { id++; return id }
@@ -82,7 +82,7 @@ func TestRoundTrips(t *testing.T) {
 func TestManyAreSentInPieces(t *testing.T) {
 	t.Parallel()
 	d := open(t, postgres.Config{URL: backing.Postgres(t)})
-	exec(t, d, `CREATE TABLE t (id BIGINT PRIMARY KEY, body TEXT)`)
+	statements(t, d, `CREATE TABLE t (id BIGINT PRIMARY KEY, body TEXT)`)
 	const many = 1000
 	err := inTx(t, d, func(tx *db.Tx) error {
 		for i := range many {
@@ -108,7 +108,7 @@ func TestManyAreSentInPieces(t *testing.T) {
 	}
 }
 
-func exec(t *testing.T, q db.Querier, statements ...string) {
+func statements(t *testing.T, q db.Querier, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
 		if _, err := q.Exec(t.Context(), s); err != nil {
