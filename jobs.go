@@ -18,6 +18,9 @@ import (
 // any.
 func (a *App) Jobs() (*job.Runner, error) { return a.jobs() }
 
+// jobLease is how long the jobs of an instance that died are left to it.
+const jobLease = 15 * time.Second
+
 // openJobs makes the runner, once.
 func (a *App) openJobs() (*job.Runner, error) {
 	handlers := a.jobHandlers()
@@ -31,7 +34,7 @@ func (a *App) openJobs() (*job.Runner, error) {
 		grace = -1
 	}
 	r, err := job.New(job.Config{
-		DB: a.DB, Handlers: handlers, Pool: a.Work, Grace: grace, Log: a.Log, Observe: a.meters.ranJob,
+		DB: a.DB, Handlers: handlers, Pool: a.Work, Lease: jobLease, Grace: grace, Log: a.Log, Observe: a.meters.ranJob,
 	})
 	if err != nil {
 		return nil, err
