@@ -200,7 +200,7 @@ func eventually(t *testing.T, what string, count func() (int, error)) {
 			t.Fatal(err)
 		case n == 0:
 			return
-		case time.Since(begun) > 20*time.Second:
+		case time.Since(begun) > 40*time.Second:
 			t.Fatalf("there are still %d %s", n, what)
 		}
 	}

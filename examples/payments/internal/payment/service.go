@@ -81,10 +81,7 @@ func (s *Service) Module() ashlar.Module {
 			op.Query("events.list", "GET /v1/events", s.Events,
 				op.Allow(ReadEvents)),
 		},
-		Tasks: []ashlar.Task{
-			{Name: "payments.settle", Run: s.keepSettling},
-			{Name: "payments.expire", Run: s.keepExpiring},
-		},
+		Jobs:       s.jobs(),
 		Migrations: migrations,
 		Docs:       docs(),
 	}

@@ -7,24 +7,28 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
-	"github.com/ashlar-go/ashlar/trace"
+	"github.com/ashlar-go/ashlar/job"
 )
 
 // holdFor is how long an issuer keeps a hold that nobody captures.
 const holdFor = 7 * 24 * time.Hour
 
-// batch is how many payments a task looks at in one go.
+// batch is how many payments a job looks at in one go.
 const batch = 100
 
-// keepSettling finishes payments whose request did not: its process was killed,
-// or the network gave no answer.
-func (s *Service) keepSettling(ctx context.Context) error {
-	return every(ctx, "payments.settle", s.lease/4, s.settleStranded)
-}
+// What happens by itself: one process does it, and another if that one dies.
+const (
+	settleQueue job.Queue[struct{}] = "payments.settle"
+	expireQueue job.Queue[struct{}] = "payments.expire"
+)
 
-// keepExpiring releases holds that were never captured.
-func (s *Service) keepExpiring(ctx context.Context) error {
-	return every(ctx, "payments.expire", time.Minute, s.expireHolds)
+// jobs finish payments whose request did not, because its process was killed or
+// the network gave no answer, and release holds that were never captured.
+func (s *Service) jobs() []job.Handler {
+	return []job.Handler{
+		job.On(settleQueue, untilDone(s.settleStranded), job.Every(max(s.lease/4, time.Second).Truncate(time.Millisecond)), job.Keep(time.Hour)),
+		job.On(expireQueue, untilDone(s.expireHolds), job.Every(time.Minute), job.Keep(time.Hour)),
+	}
 }
 
 // settleStranded settles the payments that are pending for longer than a
@@ -80,29 +84,13 @@ func (s *Service) expireHolds(ctx context.Context) (int, error) {
 	})
 }
 
-// every runs work now and then until ctx ends, and again at once while there is
-// a full batch to do. Each round is a trace.
-func every(ctx context.Context, round string, interval time.Duration, work func(context.Context) (done int, err error)) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
+// untilDone has a job work again at once while there is a full batch to do.
+func untilDone(work func(context.Context) (done int, err error)) func(context.Context, struct{}) error {
+	return func(ctx context.Context, _ struct{}) error {
 		for {
-			var done int
-			err := trace.Do(ctx, round, func(ctx context.Context) (err error) {
-				done, err = work(ctx)
-				return err
-			})
-			if err != nil {
+			if done, err := work(ctx); err != nil || done < batch {
 				return err
 			}
-			if done < batch {
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
 		}
 	}
 }
