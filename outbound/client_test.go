@@ -1,12 +1,10 @@
 package outbound_test
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/outbound"
+	"github.com/ashlar-go/ashlar/outbound/outboundtest"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
@@ -87,43 +86,6 @@ func TestCall(t *testing.T) {
 	}
 }
 
-// names is a name server that answers every question with the addresses of the
-// moment.
-func names(t *testing.T, answer func(question int) netip.Addr) *net.Resolver {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	go func() {
-		asked := 0
-		for buf := make([]byte, 512); ; {
-			n, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			// The question: a head of 12 bytes, a name, a type and a class.
-			end := 12 + bytes.IndexByte(buf[12:n], 0) + 5
-			reply := append([]byte(nil), buf[:end]...)
-			binary.BigEndian.PutUint16(reply[2:], 0x8180)
-			binary.BigEndian.PutUint16(reply[6:], 0)  // answers
-			binary.BigEndian.PutUint16(reply[10:], 0) // additional records
-			if binary.BigEndian.Uint16(buf[end-4:]) == 1 {
-				ip := answer(asked).As4()
-				asked++
-				binary.BigEndian.PutUint16(reply[6:], 1)
-				reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-				reply = append(reply, ip[:]...)
-			}
-			_, _ = conn.WriteTo(reply, from)
-		}
-	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
-}
-
 // TestRebinding holds P10.11: a name that led to an allowed address when it was
 // first called, and leads inside later.
 func TestRebinding(t *testing.T) {
@@ -143,7 +105,7 @@ func TestRebinding(t *testing.T) {
 
 	client := outbound.New(outbound.Config{
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")},
-		Resolver: names(t, func(question int) netip.Addr {
+		Resolver: outboundtest.Names(t, func(question int) netip.Addr {
 			if question == 0 {
 				return netip.MustParseAddr("127.0.0.2")
 			}
@@ -168,7 +130,7 @@ func TestRebinding(t *testing.T) {
 func TestNameOfTheInside(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{"127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0"} {
-		client := outbound.New(outbound.Config{Resolver: names(t, func(int) netip.Addr { return netip.MustParseAddr(addr) })})
+		client := outbound.New(outbound.Config{Resolver: outboundtest.Names(t, func(int) netip.Addr { return netip.MustParseAddr(addr) })})
 		_, err := get(t, client, "http://inside.test/")
 		wantQuiet(t, err, outbound.ErrRefused)
 	}
@@ -421,7 +383,7 @@ func TestCertificatesAreVerified(t *testing.T) {
 func TestProxyOfTheEnvironment(t *testing.T) {
 	proxy, hits := upstream(t, func(http.ResponseWriter, *http.Request) {})
 	t.Setenv("HTTP_PROXY", proxy.URL)
-	client := outbound.New(outbound.Config{Resolver: names(t, func(int) netip.Addr { return netip.MustParseAddr("10.0.0.1") })})
+	client := outbound.New(outbound.Config{Resolver: outboundtest.Names(t, func(int) netip.Addr { return netip.MustParseAddr("10.0.0.1") })})
 	_, err := get(t, client, "http://a.test/")
 	wantQuiet(t, err, outbound.ErrRefused)
 	if hits.Load() != 0 {

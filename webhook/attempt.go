@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,7 +45,7 @@ func (h *Hooks) send(ctx context.Context, c *claim, r *result) error {
 	}
 	res, err := h.cfg.Client.Do(req)
 	if err != nil {
-		r.outcome = named(err)
+		r.outcome = named(ctx, err)
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
@@ -90,11 +91,18 @@ func (h *Hooks) request(ctx context.Context, c *claim, at time.Time) (*http.Requ
 	return req, nil
 }
 
-// named is the code of an error that has one. Its text is not shown to owners
-// of endpoints: it may name what lies inside.
-func named(err error) Outcome {
+// named is what an error means. Its text is not shown to owners of endpoints:
+// it may name what lies inside.
+func named(ctx context.Context, err error) Outcome {
+	code := ""
 	if coded, ok := fault.Of(err); ok {
-		return Outcome(coded.Code())
+		code = coded.Code()
+	}
+	switch {
+	case code == "upstream_refused":
+		return Forbidden
+	case code == "upstream_timeout", errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return Timeout
 	}
 	return NoAnswer
 }

@@ -19,8 +19,9 @@ import (
 // is one, and keeps them from the inside of one's own network.
 type Client interface {
 	// Do sends a request once and follows no redirect. The answer's body is
-	// bounded in time; this package bounds its size. An error that carries a
-	// fault is written down by its code.
+	// bounded in time; this package bounds its size. Of errors, those with the
+	// codes upstream_timeout and upstream_refused (it may not be called) are told
+	// from the others.
 	Do(req *http.Request) (*http.Response, error)
 	// Check returns an error if the URL may not be called, where its owner
 	// enters it. It does not relieve Do of looking at each call.

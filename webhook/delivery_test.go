@@ -135,12 +135,12 @@ func TestOutcomes(t *testing.T) {
 		"a client error":  {404, nil, "no", webhook.Refused, "no"},
 		"a server error":  {500, nil, "no", webhook.Refused, "no"},
 		"a long body":     {500, nil, long, webhook.Refused, long[:1024]},
-		"a hostile one":   {500, nil, "a\x00b\xffc\x1b[31m<script>", webhook.Refused, "a\uFFFDb\uFFFDc\x1b[31m<script>"},
-		"cut in a letter": {500, nil, "x" + long, webhook.Refused, "x" + long[:1022] + "\uFFFD"},
+		"a hostile one":   {500, nil, "a\x00b\xffc\x1b[31m<script>", webhook.Refused, "ab\uFFFDc[31m<script>"},
+		"cut in a letter": {500, nil, "x" + long, webhook.Refused, "x" + long[:1022]},
 		"no line":         {0, errNoLine, "", webhook.NoAnswer, ""},
-		"too slow":        {0, fault.Upstream("upstream_timeout").Wrap(errNoLine), "", "upstream_timeout", ""},
-		"not allowed":     {0, fault.Upstream("upstream_refused").Wrap(errNoLine), "", "upstream_refused", ""},
-		"our own limit":   {0, context.DeadlineExceeded, "", "deadline_exceeded", ""},
+		"too slow":        {0, fault.Upstream("upstream_timeout").Wrap(errNoLine), "", webhook.Timeout, ""},
+		"not allowed":     {0, fault.Upstream("upstream_refused").Wrap(errNoLine), "", webhook.Forbidden, ""},
+		"another fault":   {0, fault.Upstream("upstream_unreachable").Wrap(errNoLine), "", webhook.NoAnswer, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,20 +5,22 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ashlar-go/ashlar/db"
 )
 
-// Outcome says how an attempt ended. A failure that carries a fault is its
-// code, such as upstream_timeout.
+// Outcome says how an attempt ended.
 type Outcome string
 
-// The outcomes of this package.
+// The outcomes.
 const (
-	Success  Outcome = "success"   // it answered 2xx
-	Refused  Outcome = "refused"   // it answered anything else
-	Redirect Outcome = "redirect"  // it answered 3xx, which is not followed
-	NoAnswer Outcome = "no_answer" // for a reason that has no name
+	Success   Outcome = "success"   // it answered 2xx
+	Refused   Outcome = "refused"   // it answered anything else
+	Redirect  Outcome = "redirect"  // it answered 3xx, which is not followed
+	Timeout   Outcome = "timeout"   // it did not answer in time
+	NoAnswer  Outcome = "no_answer" // there is nobody, or no HTTP
+	Forbidden Outcome = "forbidden" // it may not be called: it leads inside
 )
 
 // A result is what came of an attempt.
@@ -54,7 +56,13 @@ func record(ctx context.Context, tx *db.Tx, d claimed, r result) error {
 // readable makes text of how an answer begins: it is shown to people, and
 // nothing else is done with it.
 func readable(start []byte) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(string(start), "\uFFFD"), "\x00", "\uFFFD")
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(string(start), "\uFFFD"))
+	return strings.ToValidUTF8(text[:min(len(text), maxResponse)], "")
 }
 
 // delay is how long to wait after so many failures: what the schedule says,

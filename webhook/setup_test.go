@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -22,9 +23,25 @@ import (
 var databases = map[string]func(t testing.TB) *db.DB{
 	"sqlite": func(t testing.TB) *db.DB {
 		t.Helper()
-		d, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(t.TempDir(), "test.db")})
-		return opened(t, d, err)
+		path := filepath.Join(t.TempDir(), "test.db")
+		open := func() *db.DB {
+			d, err := sqlite.Open(context.Background(), sqlite.Config{Path: path})
+			return opened(t, d, err)
+		}
+		d := open()
+		places.Store(d, open)
+		return d
 	},
+}
+
+// places say where a database is, so that another process can open it.
+var places sync.Map
+
+// reopened is the same database, as another process has it.
+func reopened(t testing.TB, d *db.DB) *db.DB {
+	t.Helper()
+	open, _ := places.Load(d)
+	return open.(func() *db.DB)()
 }
 
 // memory is a database without a file.
@@ -279,3 +296,19 @@ func (b *bench) sent(want ...string) {
 }
 
 var errNoLine = errors.New("no line")
+
+// logTo writes to a text that is looked at later.
+func logTo(to *strings.Builder, mu *sync.Mutex) *slog.Logger {
+	return slog.New(slog.NewTextHandler(guarded{to, mu}, nil))
+}
+
+type guarded struct {
+	to io.Writer
+	mu *sync.Mutex
+}
+
+func (g guarded) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.to.Write(p)
+}

@@ -49,11 +49,11 @@ func (c *counts) note(r result) {
 		c.success.Add(1)
 	case Refused, Redirect:
 		c.refused.Add(1)
-	case "upstream_timeout", "deadline_exceeded":
+	case Timeout:
 		c.timeout.Add(1)
-	case "upstream_refused":
+	case Forbidden:
 		c.forbidden.Add(1)
-	default:
+	case NoAnswer:
 		c.unreachable.Add(1)
 	}
 }
