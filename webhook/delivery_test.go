@@ -617,8 +617,15 @@ func TestRetention(t *testing.T) {
 		rows(0, 0, 0, 0)
 
 		// Many of them.
-		for i := range 1200 {
-			b.enqueue(message(fmt.Sprint("n", i), fmt.Sprint("k", i%7)))
+		if _, err := db.InTx(b.ctx, d, func(tx *db.Tx) (int, error) {
+			for i := range 1200 {
+				if err := b.Enqueue(b.ctx, tx, message(fmt.Sprint("n", i), fmt.Sprint("k", i%7))); err != nil {
+					return 0, err
+				}
+			}
+			return 0, nil
+		}); err != nil {
+			t.Fatal(err)
 		}
 		if _, err := b.Disable(b.ctx, "shop-1", e.ID); err != nil {
 			t.Fatal(err)

@@ -497,7 +497,7 @@ func TestOthersHelp(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d *db.DB) {
 		bus := &line{}
-		b := setup(t, d, wired, seldom, func(c *webhook.Config) { c.Workers, c.Bus = 1, bus })
+		b := setup(t, d, wired, seldom, func(c *webhook.Config) { c.Workers, c.Bus, c.Drain = 1, bus, time.Millisecond })
 		stuck, well := outboundtest.New(t, outboundtest.Hang), outboundtest.New(t, outboundtest.Status(200))
 		b.at(stuck.URL)
 		b.enqueue(message("m1", ""))

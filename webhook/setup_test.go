@@ -15,23 +15,36 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/db/postgres"
 	"github.com/ashlar-go/ashlar/db/sqlite"
+	"github.com/ashlar-go/ashlar/internal/backing"
 	"github.com/ashlar-go/ashlar/webhook"
 )
 
 // databases are those that a test runs on.
 var databases = map[string]func(t testing.TB) *db.DB{
-	"sqlite": func(t testing.TB) *db.DB {
-		t.Helper()
-		path := filepath.Join(t.TempDir(), "test.db")
-		open := func() *db.DB {
-			d, err := sqlite.Open(context.Background(), sqlite.Config{Path: path})
-			return opened(t, d, err)
-		}
-		d := open()
-		places.Store(d, open)
-		return d
-	},
+	"sqlite":   func(t testing.TB) *db.DB { t.Helper(); return kept(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db")) },
+	"postgres": func(t testing.TB) *db.DB { t.Helper(); return kept(t, backing.Postgres(t)) },
+}
+
+// openURL opens a database by its URL.
+func openURL(ctx context.Context, url string) (*db.DB, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return sqlite.Open(ctx, sqlite.Config{Path: path})
+	}
+	return postgres.Open(ctx, postgres.Config{URL: url, MaxConns: 8})
+}
+
+// kept opens a database that another process of the test may open too.
+func kept(t testing.TB, url string) *db.DB {
+	t.Helper()
+	open := func() *db.DB {
+		d, err := openURL(context.Background(), url)
+		return opened(t, d, err)
+	}
+	d := open()
+	places.Store(d, open)
+	return d
 }
 
 // places say where a database is, so that another process can open it.

@@ -110,7 +110,7 @@ func (h *Hooks) look(ctx context.Context) error {
 		return err
 	}
 	const waiting = `SELECT COUNT(*) FROM (SELECT 1 FROM ashlar_webhook_deliveries d JOIN ashlar_webhook_endpoints e ON e.id = d.endpoint
-		WHERE d.state = 'pending' AND e.state = $1 LIMIT 100000) AS some`
+		WHERE d.state = 'pending' AND e.state = $1 LIMIT 100000) AS found`
 	err := errors.Join(
 		of(&s.Pending, waiting, Enabled),
 		of(&s.Held, waiting, Disabled),
