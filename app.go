@@ -24,6 +24,7 @@ import (
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/redis"
 	"github.com/ashlar-go/ashlar/trace"
+	"github.com/ashlar-go/ashlar/webhook"
 	"github.com/ashlar-go/ashlar/work"
 )
 
@@ -78,6 +79,7 @@ type App struct {
 	meters         *meters
 	tracer         *trace.Tracer // nil where nothing is traced
 	jobs           func() (*job.Runner, error)
+	hooks          *webhook.Hooks // nil where none are sent
 	modules        []Module
 	operations     []op.Operation
 	raw            []rawHandler

@@ -66,6 +66,7 @@ type Config struct {
 	TracePeers   []netip.Prefix `env:"ASHLAR_TRACE_PEERS" doc:"networks of peers, such as a gateway, whose decision to sample a trace is followed; none if empty"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
 	Shed         ShedMode       `env:"ASHLAR_SHED" default:"auto" doc:"auto refuses what is more than can be served, off lets everybody wait"`
+	HookTargets  allowance      `env:"ASHLAR_WEBHOOK_PRIVATE_TARGETS" default:"refuse" doc:"allow lets webhooks be sent to private and loopback addresses, and without TLS; for development"`
 	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`
 	DrainTimeout time.Duration  `env:"ASHLAR_DRAIN_TIMEOUT" default:"20s" doc:"how long open requests may take to finish at shutdown"`
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/outbound"
 	"github.com/ashlar-go/ashlar/trace"
+	"github.com/ashlar-go/ashlar/webhook"
 )
 
 const (
@@ -105,6 +106,7 @@ func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
 		"ASHLAR_TRACE_PEERS", "192.0.2.1/32")
 	app.Trace(trace.Options{Exporter: nowhere{}, Sampler: trace.Ratio(0).ParentBased()}, nil)
 	app.Dependency(outbound.NewPolicy(outbound.PolicyConfig{Name: "bank"}))
+	app.Webhooks(webhook.Config{})
 	app.Mount(ashlar.Module{
 		Name: "visits",
 		Operations: append([]op.Operation{

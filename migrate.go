@@ -9,6 +9,7 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/idem"
 	"github.com/ashlar-go/ashlar/job"
+	"github.com/ashlar-go/ashlar/webhook"
 )
 
 //go:embed migrations/*.sql
@@ -21,6 +22,9 @@ func (a *App) migrations() []db.Migrations {
 		{Name: "ashlar_idempotency", FS: idem.Migrations()},
 		{Name: "ashlar_accounts", FS: ownMigrations},
 		{Name: "ashlar_jobs", FS: job.Migrations()},
+	}
+	if a.hooks != nil {
+		list = append(list, db.Migrations{Name: "ashlar_webhook", FS: webhook.Migrations()})
 	}
 	for _, m := range a.modules {
 		if m.Migrations != nil {

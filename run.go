@@ -53,6 +53,7 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 		return errors.Join(fmt.Errorf("ASHLAR_ADDR: %w", err), admin.Close())
 	}
 	a.limits.warn(ctx, a.Log)
+	a.warnWebhooks(ctx)
 	a.Log.Info("serving", "addr", publicAt.String(), "admin_addr", adminAt.String(), "env", string(a.cfg.Env), "version", version())
 	_ = a.lines.Flush() // who started the app waits for this line, and the greeting comes after it
 	if !a.cfg.Production() {
@@ -159,6 +160,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 	}
 	tasks = append(append(tasks, more...), a.jobTask()...)
 	tasks = append(tasks, a.redisTasks()...)
+	tasks = append(tasks, a.webhookTasks()...)
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)
 	}

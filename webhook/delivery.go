@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -84,11 +85,8 @@ func (h *Hooks) Deliveries(ctx context.Context, account, endpoint, before string
 	if _, err := find(ctx, h.cfg.DB, account, endpoint); err != nil {
 		return nil, err
 	}
-	if before == "" {
-		before = "x" // every id sorts before it
-	}
 	rows, err := db.All[deliveryRow](ctx, h.cfg.DB, selectDeliveries+`
-		WHERE d.endpoint = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3`, endpoint, before, limit)
+		WHERE d.endpoint = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3`, endpoint, cmp.Or(before, afterAll), limit)
 	list := make([]Delivery, len(rows))
 	for i, row := range rows {
 		list[i] = row.delivery()
@@ -96,25 +94,39 @@ func (h *Hooks) Deliveries(ctx context.Context, account, endpoint, before string
 	return list, err
 }
 
-// Attempts lists the last attempts at the given deliveries of an endpoint, in
-// order, at most a hundred of each.
-func (h *Hooks) Attempts(ctx context.Context, account, endpoint string, deliveries ...string) ([]Attempt, error) {
-	var list []Attempt
-	for _, delivery := range deliveries {
-		rows, err := db.All[attemptRow](ctx, h.cfg.DB, `
-			SELECT a.delivery, a.number, a.at, a.took, a.outcome, a.status, a.response
-			FROM ashlar_webhook_attempts a
-			JOIN ashlar_webhook_deliveries d ON d.id = a.delivery
-			JOIN ashlar_webhook_endpoints e ON e.id = d.endpoint
-			WHERE a.delivery = $1 AND e.id = $2 AND e.account = $3 ORDER BY a.number`, delivery, endpoint, account)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			list = append(list, r.attempt())
-		}
+const attemptColumns = `a.delivery, a.number, a.at, a.took, a.outcome, a.status, a.response`
+
+// Attempts lists the attempts at a delivery, in order: at most a hundred. The
+// error is [ErrNotFound] if the account has no such endpoint.
+func (h *Hooks) Attempts(ctx context.Context, account, endpoint, delivery string) ([]Attempt, error) {
+	if _, err := find(ctx, h.cfg.DB, account, endpoint); err != nil {
+		return nil, err
 	}
-	return list, nil
+	rows, err := db.All[attemptRow](ctx, h.cfg.DB, `SELECT `+attemptColumns+`
+		FROM ashlar_webhook_attempts a JOIN ashlar_webhook_deliveries d ON d.id = a.delivery
+		WHERE a.delivery = $1 AND d.endpoint = $2 ORDER BY a.number`, delivery, endpoint)
+	list := make([]Attempt, len(rows))
+	for i, row := range rows {
+		list[i] = row.attempt()
+	}
+	return list, err
+}
+
+// LastAttempts returns the last ten attempts at each of the deliveries in a
+// page of [Hooks.Deliveries], in order, with one statement.
+func (h *Hooks) LastAttempts(ctx context.Context, page []Delivery) (map[string][]Attempt, error) {
+	if len(page) == 0 {
+		return nil, nil //nolint:nilnil // there are none, and reading it works
+	}
+	rows, err := db.All[attemptRow](ctx, h.cfg.DB, `SELECT `+attemptColumns+`
+		FROM ashlar_webhook_attempts a JOIN ashlar_webhook_deliveries d ON d.id = a.delivery
+		WHERE d.endpoint = $1 AND d.id >= $2 AND d.id <= $3 AND a.number > d.attempts - 10
+		ORDER BY a.delivery, a.number`, page[0].Endpoint, page[len(page)-1].ID, page[0].ID)
+	list := make(map[string][]Attempt, len(page))
+	for _, row := range rows {
+		list[row.Delivery] = append(list[row.Delivery], row.attempt())
+	}
+	return list, err
 }
 
 type attemptRow struct {

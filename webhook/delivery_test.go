@@ -427,9 +427,19 @@ func TestRedelivery(t *testing.T) {
 		if got := b.receiver.last().payload; got != `{"id":"m1"}` {
 			t.Errorf("sent %s", got)
 		}
-		list, err := b.Attempts(b.ctx, "shop-1", e.ID, first.ID, second.ID)
-		if err != nil || len(list) != 4 || list[1].Number != 2 || list[1].Delivery != first.ID || list[2].Outcome != webhook.Refused {
+		page, err := b.Deliveries(b.ctx, "shop-1", e.ID, "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, err := b.LastAttempts(b.ctx, page)
+		if list := last[first.ID]; err != nil || len(list) != 2 || list[1].Number != 2 || list[1].Outcome != webhook.Success {
 			t.Errorf("%+v, %v", list, err)
+		}
+		if list := last[second.ID]; len(list) != 2 || list[0].Outcome != webhook.Refused || list[1].Delivery != second.ID {
+			t.Errorf("%+v", list)
+		}
+		if none, err := b.LastAttempts(b.ctx, nil); len(none) != 0 || err != nil {
+			t.Errorf("%v, %v", none, err)
 		}
 
 		// One that was given up has the whole schedule again, and no more than a
@@ -455,6 +465,12 @@ func TestRedelivery(t *testing.T) {
 		}
 		if _, err := b.Redeliver(b.ctx, "shop-1", e.ID, first.ID); !errors.Is(err, webhook.ErrExhausted) {
 			t.Errorf("got %v", err)
+		}
+		if last, err = b.LastAttempts(b.ctx, page); err != nil || len(last[first.ID]) != 10 || last[first.ID][0].Number != 83 {
+			t.Errorf("%+v, %v", last[first.ID], err)
+		}
+		if list, err := b.Attempts(b.ctx, "shop-1", e.ID, first.ID); err != nil || len(list) != 92 || list[91].Number != 92 {
+			t.Errorf("%d attempts, %v", len(list), err)
 		}
 	})
 }

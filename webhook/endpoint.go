@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -182,16 +183,42 @@ func find(ctx context.Context, q db.Querier, account, endpoint string) (endpoint
 	return row, err
 }
 
-// List returns the endpoints of an account, oldest first. There are at most
+// List returns the endpoints of an account, newest first. There are at most
 // Config.MaxEndpoints.
 func (h *Hooks) List(ctx context.Context, account string) ([]Endpoint, error) {
 	rows, err := db.All[endpointRow](ctx, h.cfg.DB, `SELECT `+endpointColumns+` FROM ashlar_webhook_endpoints
-		WHERE account = $1 AND state <> 'deleted' ORDER BY id`, account)
+		WHERE account = $1 AND state <> 'deleted' ORDER BY id DESC`, account)
+	return endpoints(rows), err
+}
+
+// Find returns an endpoint of whatever account. It is for callers who decide
+// themselves who may see what, and for staff. The error is [ErrNotFound].
+func (h *Hooks) Find(ctx context.Context, endpoint string) (Endpoint, error) {
+	row, err := db.One[endpointRow](ctx, h.cfg.DB, `SELECT `+endpointColumns+` FROM ashlar_webhook_endpoints
+		WHERE id = $1 AND state <> 'deleted'`, endpoint)
+	if errors.Is(err, db.ErrNoRows) {
+		return Endpoint{}, ErrNotFound
+	}
+	return row.endpoint(), err
+}
+
+// All returns endpoints of all accounts, newest first, older than the one
+// before (empty for the newest).
+func (h *Hooks) All(ctx context.Context, before string, limit int) ([]Endpoint, error) {
+	rows, err := db.All[endpointRow](ctx, h.cfg.DB, `SELECT `+endpointColumns+` FROM ashlar_webhook_endpoints
+		WHERE id < $1 AND state <> 'deleted' ORDER BY id DESC LIMIT $2`, cmp.Or(before, afterAll), limit)
+	return endpoints(rows), err
+}
+
+// afterAll sorts behind every id.
+const afterAll = "x"
+
+func endpoints(rows []endpointRow) []Endpoint {
 	list := make([]Endpoint, len(rows))
 	for i, row := range rows {
 		list[i] = row.endpoint()
 	}
-	return list, err
+	return list
 }
 
 // Delete removes an endpoint. An attempt that is under way still ends; what

@@ -286,8 +286,26 @@ func TestEndpointsAreCounted(t *testing.T) {
 		}
 		second, _ := b.endpoint()
 		list, err := b.List(b.ctx, "shop-1")
-		if err != nil || len(list) != 2 || list[1].ID != second.ID || !slices.Equal(list[1].Types, []string{"*"}) {
+		if err != nil || len(list) != 2 || list[0].ID != second.ID || !slices.Equal(list[0].Types, []string{"*"}) {
 			t.Errorf("%+v, %v", list, err)
+		}
+
+		// Staff see all of them, in pages.
+		all, err := b.All(b.ctx, "", 2)
+		if err != nil || len(all) != 2 || all[0].ID != second.ID || all[1].Account != "shop-2" {
+			t.Errorf("%+v, %v", all, err)
+		}
+		rest, err := b.All(b.ctx, all[1].ID, 2)
+		if err != nil || len(rest) != 1 || rest[0].ID != list[1].ID {
+			t.Errorf("%+v, %v", rest, err)
+		}
+		if e, err := b.Find(b.ctx, second.ID); err != nil || e.ID != second.ID || e.Account != "shop-1" {
+			t.Errorf("%+v, %v", e, err)
+		}
+		for _, id := range []string{first.ID, "wh_nothing"} {
+			if _, err := b.Find(b.ctx, id); err != webhook.ErrNotFound {
+				t.Errorf("%s: %v", id, err)
+			}
 		}
 	})
 }
@@ -314,20 +332,21 @@ func TestForeignAndAbsentLookAlike(t *testing.T) {
 				"enable":     func() error { _, err := b.Enable(ctx, c.account, c.endpoint); return err },
 				"disable":    func() error { _, err := b.Disable(ctx, c.account, c.endpoint); return err },
 				"deliveries": func() error { _, err := b.Deliveries(ctx, c.account, c.endpoint, "", 10); return err },
+				"attempts":   func() error { _, err := b.Attempts(ctx, c.account, c.endpoint, delivery); return err },
 				"redeliver":  func() error { _, err := b.Redeliver(ctx, c.account, c.endpoint, delivery); return err },
 			} {
 				if err := call(); err != webhook.ErrNotFound {
 					t.Errorf("%s of %v: %v", name, c, err)
 				}
 			}
-			if list, err := b.Attempts(ctx, c.account, c.endpoint, delivery); len(list) != 0 || err != nil {
-				t.Errorf("attempts of %v: %v, %v", c, list, err)
-			}
 			if list, err := b.List(ctx, "shop-2"); len(list) != 0 || err != nil {
 				t.Errorf("%v, %v", list, err)
 			}
 		}
 		own, _ := b.endpoint()
+		if list, err := b.Attempts(ctx, "shop-1", own.ID, delivery); len(list) != 0 || err != nil {
+			t.Errorf("attempts of another endpoint: %v, %v", list, err)
+		}
 		if _, err := b.Redeliver(ctx, "shop-1", own.ID, delivery); err != webhook.ErrNoDelivery {
 			t.Errorf("a delivery of another endpoint: %v", err)
 		}

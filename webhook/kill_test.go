@@ -24,6 +24,7 @@ const childOf = "ASHLAR_TEST_WEBHOOK_SENDER"
 
 // TestSenderOfTheKill is the process that is killed.
 func TestSenderOfTheKill(t *testing.T) {
+	t.Parallel()
 	url := os.Getenv(childOf)
 	if url == "" {
 		return // it is run by TestAKilledSenderLosesNothing

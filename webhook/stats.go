@@ -22,11 +22,11 @@ type Stats struct {
 	Disabled  int           // endpoints that are disabled
 
 	Attempts struct {
-		Success     int64
-		Refused     int64 // answered with anything but 2xx
-		Timeout     int64
-		Unreachable int64 // no answer for another reason
-		Forbidden   int64 // the target may not be called
+		Success   int64
+		Refused   int64 // answered with anything but 2xx
+		Timeout   int64
+		NoAnswer  int64 // for another reason
+		Forbidden int64 // the target may not be called
 	}
 	Took     time.Duration // of all attempts together
 	Broken   int64         // attempts that were broken off by the end of a process
@@ -37,9 +37,9 @@ type Stats struct {
 }
 
 type counts struct {
-	success, refused, timeout, unreachable, forbidden atomic.Int64
-	took                                              atomic.Int64
-	broken, lost, givenUp, dropped, disabled          atomic.Int64
+	success, refused, timeout, noAnswer, forbidden atomic.Int64
+	took                                           atomic.Int64
+	broken, lost, givenUp, dropped, disabled       atomic.Int64
 }
 
 func (c *counts) note(r result) {
@@ -54,7 +54,7 @@ func (c *counts) note(r result) {
 	case Forbidden:
 		c.forbidden.Add(1)
 	case NoAnswer:
-		c.unreachable.Add(1)
+		c.noAnswer.Add(1)
 	}
 }
 
@@ -72,7 +72,7 @@ func (h *Hooks) Stats() Stats {
 	h.seen.mu.Unlock()
 	c := &h.counts
 	s.Attempts.Success, s.Attempts.Refused = c.success.Load(), c.refused.Load()
-	s.Attempts.Timeout, s.Attempts.Unreachable, s.Attempts.Forbidden = c.timeout.Load(), c.unreachable.Load(), c.forbidden.Load()
+	s.Attempts.Timeout, s.Attempts.NoAnswer, s.Attempts.Forbidden = c.timeout.Load(), c.noAnswer.Load(), c.forbidden.Load()
 	s.Took = time.Duration(c.took.Load())
 	s.Broken, s.Lost, s.GivenUp, s.Dropped, s.Switched = c.broken.Load(), c.lost.Load(), c.givenUp.Load(), c.dropped.Load(), c.disabled.Load()
 	return s

@@ -14,7 +14,7 @@ import (
 // shows what a name does that leads elsewhere the second time.
 func Names(t testing.TB, answer func(question int) netip.Addr) *net.Resolver {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	conn, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
