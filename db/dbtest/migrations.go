@@ -198,7 +198,7 @@ func dialects(t *testing.T, d *db.DB) {
 // olderProgram knows one migration less than the database has.
 func olderProgram(t *testing.T, d *db.DB) {
 	newer := shop()
-	older := db.Migrations{Name: "shop", FS: fstest.MapFS{"migrations/001_step.sql": newer.FS.(fstest.MapFS)["migrations/001_step.sql"]}} //nolint:errcheck,forcetypeassert // shop made it
+	older := db.Migrations{Name: "shop", FS: fstest.MapFS{"migrations/001_step.sql": newer.FS.(fstest.MapFS)["migrations/001_step.sql"]}} //nolint:forcetypeassert // shop made it
 	if _, err := db.Up(t.Context(), d, older, mail()); err != nil {
 		t.Fatal(err)
 	}
