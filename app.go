@@ -15,6 +15,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
 	"github.com/ashlar-go/ashlar/job"
@@ -34,6 +35,9 @@ import (
 type App struct {
 	// DB is the app's database.
 	DB *db.DB
+	// Events is the log of what happened: operations publish to it in their
+	// transactions, streams and consumers read it.
+	Events *event.Log
 	// Accounts are the people who can sign in.
 	Accounts *auth.Accounts
 	// Policy says what each role may do.
@@ -82,6 +86,7 @@ type App struct {
 	hooks          *webhook.Hooks // nil where none are sent
 	modules        []Module
 	operations     []op.Operation
+	consumers      []string // those that the metrics show
 	raw            []rawHandler
 	mistakes       []error
 	docs           op.Docs
@@ -124,6 +129,9 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		a.closeRedis()
 		a.closeLog()
 		return nil, err
+	}
+	if err := a.openEvents(); err != nil {
+		return nil, errors.Join(err, a.Close())
 	}
 	if err := a.openAccounts(onlyDeclared(ctx)); err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -214,6 +222,9 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) Close() error {
 	defer a.closeLog()
 	a.endTraces()
+	if a.Events != nil {
+		a.Events.Close()
+	}
 	a.closeRedis()
 	return a.DB.Close()
 }

@@ -24,6 +24,7 @@ type commandLine struct {
 	Keys    keysCommand    `cmd:"" help:"Make keys that sign access tokens."`
 	Jobs    jobsCommand    `cmd:"" help:"Look at background jobs, retry and discard them."`
 	Audit   auditCommand   `cmd:"" help:"Show security events: who signed in, from where, and what failed."`
+	Events  eventsCommand  `cmd:"" help:"Look at events, and at how far their consumers have come."`
 	Config  configCommand  `cmd:"" help:"List the environment variables that every app reads."`
 }
 

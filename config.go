@@ -41,6 +41,7 @@ type Config struct {
 	SessionLife  time.Duration  `env:"ASHLAR_SESSION_LIFE" default:"2160h" doc:"how long a session may last however much it is used"`
 	SignInCookie Switch         `env:"ASHLAR_COOKIES" default:"off" doc:"on lets browsers sign in by session cookie at /v1/auth/session"`
 	AuditKeep    time.Duration  `env:"ASHLAR_AUDIT_KEEP" default:"9600h" doc:"how long security events are kept, at least 24h"`
+	EventsKeep   time.Duration  `env:"ASHLAR_EVENTS_KEEP" default:"720h" doc:"how long events are kept, at least 1h; negative keeps them forever"`
 	Hosts        []string       `env:"ASHLAR_HOSTS" doc:"host names that are answered; all if empty"`
 	Proxies      []netip.Prefix `env:"ASHLAR_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; none if empty"`
 	Origins      []string       `env:"ASHLAR_CORS_ORIGINS" doc:"origins whose pages may call the operations, as https://app.example.com; none if empty"`
@@ -151,6 +152,7 @@ func (c Config) Validate() error {
 	}
 	refuse(c.TokenTTL <= 0 || c.TokenTTL > time.Hour,
 		"ASHLAR_TOKEN_TTL: must be above 0 and at most 1h: a session is renewed with its refresh token, not by a long access token")
+	refuse(c.EventsKeep >= 0 && c.EventsKeep < time.Hour, "ASHLAR_EVENTS_KEEP: must be at least 1h, or who was away for a while cannot go on where they were; negative keeps events forever")
 	refuse(c.AuditKeep < 24*time.Hour, "ASHLAR_AUDIT_KEEP: must be at least 24h, or an attack is forgotten before anybody looks")
 	refuse(c.Streams < 0 || c.StreamsEach < 0, "ASHLAR_STREAMS and ASHLAR_STREAMS_PRINCIPAL: must be above 0")
 	refuse(c.SessionIdle < c.TokenTTL,

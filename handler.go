@@ -21,7 +21,7 @@ import (
 // believed instead of the request's own credential.
 func (a *App) Handler() (http.Handler, error) {
 	_, err := a.jobs()
-	errs := append(append([]error(nil), a.mistakes...), err)
+	errs := append(append([]error(nil), a.mistakes...), err, a.openConsumers())
 	if err := op.Check(a.operations); err != nil {
 		// The derivations below would only repeat these.
 		return nil, errors.Join(append(errs, err)...)

@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/outbound"
@@ -119,6 +120,7 @@ func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
 			op.Query("visits.rare", "GET /rare/{name}", greet, op.Allow("greetings:read"), op.Limit(1, time.Hour)),
 		}, more...),
 		Jobs:       []job.Handler{job.On(count, func(context.Context, name) error { return nil })},
+		Consumers:  []event.Consumer{event.On(shipped, "visits.count", func(context.Context, *db.Tx, event.Of[consignment]) error { return nil })},
 		Migrations: fstest.MapFS{"1_visits.sql": {Data: []byte("-- +goose Up\nCREATE TABLE visits (name TEXT);\n-- +goose Down\nDROP TABLE visits;\n")}},
 	})
 	app.Handle("/plain/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("plain")) }))

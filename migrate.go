@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/idem"
 	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/webhook"
@@ -22,6 +23,7 @@ func (a *App) migrations() []db.Migrations {
 		{Name: "ashlar_idempotency", FS: idem.Migrations()},
 		{Name: "ashlar_accounts", FS: ownMigrations},
 		{Name: "ashlar_jobs", FS: job.Migrations()},
+		{Name: "ashlar_events", FS: event.Migrations()},
 	}
 	if a.hooks != nil {
 		list = append(list, db.Migrations{Name: "ashlar_webhook", FS: webhook.Migrations()})
@@ -34,13 +36,16 @@ func (a *App) migrations() []db.Migrations {
 	return list
 }
 
-// Migrate applies every pending migration of what is mounted, and reads the
-// revocations that are in force.
+// Migrate applies every pending migration of what is mounted, reads the
+// revocations that are in force, and has new consumers begin.
 func (a *App) Migrate(ctx context.Context) error {
 	if _, err := db.Up(ctx, a.DB, a.migrations()...); err != nil {
 		return err
 	}
-	return a.loadRevocations(ctx)
+	if err := a.loadRevocations(ctx); err != nil {
+		return err
+	}
+	return a.Events.Register(ctx, a.Consumers()...)
 }
 
 // migrateAtStart brings the schema up to date, or refuses to start where that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -15,6 +16,8 @@ type Module struct {
 	Name string
 	// Operations are what the module offers.
 	Operations []op.Operation
+	// Consumers handle events, of this module and of others.
+	Consumers []event.Consumer
 	// Migrations holds the module's SQL migrations, files named like
 	// 00001_payments.sql, at the top or in a folder "migrations".
 	Migrations fs.FS

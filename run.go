@@ -30,6 +30,9 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	if err := a.loadRevocations(ctx); err != nil {
 		return err
 	}
+	if err := a.Events.Register(ctx, a.Consumers()...); err != nil {
+		return err
+	}
 	notes, err := a.demo(ctx)
 	if err != nil {
 		return err
@@ -161,6 +164,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 	tasks = append(append(tasks, more...), a.jobTask()...)
 	tasks = append(tasks, a.redisTasks()...)
 	tasks = append(tasks, a.webhookTasks()...)
+	tasks = append(tasks, a.eventTasks()...)
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)
 	}

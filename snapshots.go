@@ -28,6 +28,7 @@ func (a *App) openMetrics() error {
 	d.read("ashlar_log_dropped_total", "Lines of the log that were lost: beyond what may wait, or not written.", a.linesDropped)
 	readDatabase(d, a.DB)
 	readWork(d, a.Work)
+	readEvents(d, a.Events)
 	if a.gate != nil {
 		readGate(d, a.gate)
 	}

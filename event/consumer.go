@@ -62,7 +62,7 @@ func (c Consumer) Topics() []string { return c.filter.Topics }
 func On[T any](t Topic[T], name string, fn func(ctx context.Context, tx *db.Tx, e Of[T]) error, options ...ConsumerOption) Consumer {
 	handle := func(ctx context.Context, tx *db.Tx, list []delivery) error {
 		for _, d := range list {
-			data, err := read[T](&d.Record)
+			data, err := Decode[T](&d.Record)
 			if err != nil {
 				return Permanent(err)
 			}
@@ -85,7 +85,7 @@ func OnBatch[T any](t Topic[T], name string, fn func(ctx context.Context, tx *db
 	handle := func(ctx context.Context, tx *db.Tx, list []delivery) error {
 		events := make([]Of[T], len(list))
 		for i, d := range list {
-			data, err := read[T](&d.Record)
+			data, err := Decode[T](&d.Record)
 			if err != nil {
 				return Permanent(err)
 			}

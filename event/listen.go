@@ -60,7 +60,7 @@ func ListenFrom[T any](ctx context.Context, l *Log, t Topic[T], from Start, keep
 				case own:
 					one.Data = *data
 				default:
-					one.Data, err = read[T](&e.Record)
+					one.Data, err = Decode[T](&e.Record)
 				}
 				if !yield(one, err) || err != nil {
 					return

@@ -57,9 +57,9 @@ func (o Of[T]) Same() any {
 	return o.origin
 }
 
-// read returns the payload of r. Members that T does not have are left out, so
-// that an old consumer reads what a newer publisher adds to.
-func read[T any](r *Record) (data T, err error) {
+// Decode returns the payload of r. Members that T does not have are left out,
+// so that an old consumer reads what a newer publisher adds to.
+func Decode[T any](r *Record) (data T, err error) {
 	if err := json.Unmarshal(r.Payload, &data); err != nil {
 		return data, fmt.Errorf("event: %s %s: its payload is no %T: %w", r.Topic, r.ID, data, err)
 	}

@@ -271,6 +271,20 @@ func (r *runner) open(ctx context.Context) error {
 	return err
 }
 
+// Register has new consumers begin here, before anybody works on them: what is
+// published from now on is theirs. [Log.Consume] registers its own.
+func (l *Log) Register(ctx context.Context, consumers ...Consumer) error {
+	if err := Check(consumers...); err != nil {
+		return err
+	}
+	for _, c := range consumers {
+		if err := l.register(ctx, &c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // register makes a consumer's row, if it is new.
 func (l *Log) register(ctx context.Context, c *Consumer) error {
 	if err := l.settle(ctx); err != nil {

@@ -233,7 +233,7 @@ func shared[T any](e *entry) (*T, error) {
 			return value, d.err
 		}
 	}
-	value, err := read[T](&e.Record)
+	value, err := Decode[T](&e.Record)
 	e.data.Store(&decoded{&value, err})
 	return &value, err
 }
