@@ -18,8 +18,13 @@ import (
 // any.
 func (a *App) Jobs() (*job.Runner, error) { return a.jobs() }
 
-// jobLease is how long the jobs of an instance that died are left to it.
-const jobLease = 15 * time.Second
+// jobLease is how long the jobs of an instance that died are left to it, and
+// jobPoll how long one may go unnoticed that another instance added and did not
+// tell of.
+const (
+	jobLease = 15 * time.Second
+	jobPoll  = time.Second
+)
 
 // openJobs makes the runner, once.
 func (a *App) openJobs() (*job.Runner, error) {
@@ -33,8 +38,12 @@ func (a *App) openJobs() (*job.Runner, error) {
 	if grace <= 0 {
 		grace = -1
 	}
+	var bus job.Bus
+	if a.Redis != nil {
+		bus = a.Redis
+	}
 	r, err := job.New(job.Config{
-		DB: a.DB, Handlers: handlers, Pool: a.Work, Lease: jobLease, Grace: grace, Log: a.Log, Observe: a.meters.ranJob,
+		DB: a.DB, Handlers: handlers, Pool: a.Work, Bus: bus, Poll: jobPoll, Lease: jobLease, Grace: grace, Log: a.Log, Observe: a.meters.ranJob,
 	})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/internal/backing"
 	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/op"
@@ -68,6 +69,56 @@ func TestJobsOfAModule(t *testing.T) {
 		if all := lines.String() + app.Log(); !regexp.MustCompile(line).MatchString(all) {
 			t.Errorf("no line is like %s:\n%s", line, all)
 		}
+	}
+}
+
+// TestOtherInstancesHearOfJobs: of what does not fit in here, through Redis.
+func TestOtherInstancesHearOfJobs(t *testing.T) {
+	t.Parallel()
+	app := ashlartest.Open(t, "REDIS_URL", backing.RedisServer(t).URL()+"?"+patient, "ASHLAR_DRAIN_TIMEOUT", "1s")
+	begun := make(chan bool)
+	app.Mount(ashlar.Module{Name: "later", Jobs: []job.Handler{job.On(greetLater, func(ctx context.Context, _ name) error {
+		begun <- true
+		<-ctx.Done()
+		return ctx.Err()
+	}, job.Concurrency(1))}})
+	furnish(t, app)
+	app.Migrate()
+	jobs, err := app.Jobs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan string, 10)
+	background(t, []ashlar.Task{
+		{Name: "jobs", Run: jobs.Run},
+		{Name: "listen", Run: func(ctx context.Context) error {
+			return app.Redis.Subscribe(ctx, "ashlar_jobs", func(message []byte) { heard <- string(message) })
+		}},
+	})
+	next := func() string {
+		t.Helper()
+		select {
+		case message := <-heard:
+			return message
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing is heard")
+			return ""
+		}
+	}
+	if first := next(); first != "" {
+		t.Fatalf("heard %q before the connection", first)
+	}
+	add := func() {
+		t.Helper()
+		if _, err := db.InTx(t.Context(), app.DB, func(tx *db.Tx) (int, error) { return 0, greetLater.Add(t.Context(), tx, name{"ann"}) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add()
+	<-begun
+	add()
+	if message := next(); message != "job greetings.later" {
+		t.Errorf("heard %q", message)
 	}
 }
 
