@@ -49,7 +49,7 @@ func build(app *ashlar.App, cfg Config) {
 	app.Dependency(issuers.Policy())
 	merchants := merchant.New(app.DB)
 	payments := payment.New(payment.Config{
-		DB: app.DB, Network: issuers, Merchants: merchants,
+		DB: app.DB, Events: app.Events, Network: issuers, Merchants: merchants,
 		FingerprintKey: cfg.cardKey(), Lease: cfg.SettleAfter,
 	})
 	app.Mount(payments.Module())

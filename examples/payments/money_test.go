@@ -156,7 +156,7 @@ func TestMoneyRules(t *testing.T) {
 						rt.Fatalf("%s is %d, want %d", b.Account, b.Balance, want[b.Account])
 					}
 				}
-				if n, err := db.One[int64](t.Context(), s.DB, `SELECT count(*) FROM payment_events WHERE merchant_id = $1`, fmt.Sprint("mer_", runs)); n != versions || err != nil {
+				if n, err := db.One[int64](t.Context(), s.DB, `SELECT count(*) FROM ashlar_event_log WHERE scope = $1`, fmt.Sprint("mer_", runs)); n != versions || err != nil {
 					rt.Fatalf("%d changes made %d events, %v", versions, n, err)
 				}
 			},
@@ -229,7 +229,7 @@ func balanced(t testing.TB, d *db.DB) {
 			SELECT count(*) FROM payments AS p WHERE refunded_amount <>
 				(SELECT coalesce(sum(amount), 0) FROM refunds AS r WHERE r.payment_id = p.id)`,
 		"payments with more or fewer events than changes": `
-			SELECT count(*) FROM payments AS p WHERE version <> (SELECT count(*) FROM payment_events AS e WHERE e.payment_id = p.id)`,
+			SELECT count(*) FROM payments AS p WHERE version <> (SELECT count(*) FROM ashlar_event_log AS e WHERE e.key = p.id)`,
 	} {
 		if n, err := db.One[int](t.Context(), d, query); n != 0 || err != nil {
 			t.Errorf("%d %s, %v", n, what, err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/card"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
@@ -294,21 +295,21 @@ func TestEachChangeIsOneEvent(t *testing.T) {
 	pay(s.rival, "payments.authorize", order(with("4000000000000002"))).Fails(payment.ErrDeclined)
 
 	feed := events(s.shop, "events.list", nil).OK()
-	var types []payment.EventType
+	var types []event.Topic[payment.Payment]
 	for i, e := range feed.Data {
-		types = append(types, e.Type)
+		types = append(types, event.Topic[payment.Payment](e.Type))
 		if e.PaymentID != p.ID || e.MerchantID != demoShop || e.Data.Version != int64(i+1) {
 			t.Errorf("event %d is %+v", i, e)
 		}
 	}
-	if want := []payment.EventType{payment.WasAuthorized, payment.WasCaptured, payment.WasRefunded}; !slices.Equal(types, want) || feed.HasMore {
+	if want := []event.Topic[payment.Payment]{payment.WasAuthorized, payment.WasCaptured, payment.WasRefunded}; !slices.Equal(types, want) || feed.HasMore {
 		t.Errorf("got %v, want %v", types, want)
 	}
 	rest := events(s.shop, "events.list", payment.After{After: feed.Data[0].ID, Limit: 1}).OK()
 	if len(rest.Data) != 1 || rest.Data[0].ID != feed.Data[1].ID || !rest.HasMore {
 		t.Errorf("after the first event: %+v", rest)
 	}
-	if all := events(s.support, "events.list", nil).OK(); len(all.Data) != 4 || all.Data[3].Type != payment.WasDeclined {
+	if all := events(s.support, "events.list", nil).OK(); len(all.Data) != 4 || all.Data[3].Type != payment.EventType(payment.WasDeclined) {
 		t.Errorf("support sees %+v", all.Data)
 	}
 	events(s.shop, "events.list", payment.After{After: "pay_1", Limit: 101}).Invalid("/after", "/limit")

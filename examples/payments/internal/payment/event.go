@@ -5,9 +5,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
-	"github.com/ashlar-go/ashlar/id"
 	"github.com/ashlar-go/ashlar/rule"
 )
 
@@ -26,15 +25,21 @@ type Event struct {
 // An EventType says what happened.
 type EventType string
 
-// The types of events.
+// What can happen to a payment.
 const (
-	WasAuthorized EventType = "payment.authorized"
-	WasDeclined   EventType = "payment.declined"
-	WasCaptured   EventType = "payment.captured"
-	WasVoided     EventType = "payment.voided"
-	WasExpired    EventType = "payment.expired"
-	WasRefunded   EventType = "payment.refunded" // in part or in full
+	WasAuthorized event.Topic[Payment] = "payment.authorized"
+	WasDeclined   event.Topic[Payment] = "payment.declined"
+	WasCaptured   event.Topic[Payment] = "payment.captured"
+	WasVoided     event.Topic[Payment] = "payment.voided"
+	WasExpired    event.Topic[Payment] = "payment.expired"
+	WasRefunded   event.Topic[Payment] = "payment.refunded" // in part or in full
 )
+
+// EventKey keeps the events of a payment in order.
+func (p Payment) EventKey() string { return p.ID }
+
+// EventScope says whose events they are.
+func (p Payment) EventScope() string { return p.MerchantID }
 
 // After asks for the events that follow one.
 type After struct {
@@ -60,20 +65,33 @@ type Feed struct {
 // Events lists what happened since an event, oldest first.
 func (s *Service) Events(ctx context.Context, in After) (Feed, error) {
 	limit := cmp.Or(in.Limit, 20)
-	scope := merchant.Scope(ctx)
-	rows, err := db.All[Event](ctx, s.db, `
-		SELECT id, type, merchant_id, payment_id, data, created_at FROM payment_events
-		WHERE id > $1 AND `+within(scope, "$2")+`
-		ORDER BY id LIMIT $3`, in.After, scope, limit+1)
-	more := len(rows) > limit
-	return Feed{rows[:min(len(rows), limit)], more}, err
+	feed := Feed{Data: []Event{}}
+	q := event.Query{
+		Filter:  event.Filter{Topics: []string{"payment.*"}, Scope: merchant.Scope(ctx)},
+		AfterID: in.After, Limit: limit + 1,
+	}
+	for more := true; more && !feed.HasMore; {
+		page, err := s.events.Read(ctx, q)
+		if err != nil {
+			return Feed{}, err
+		}
+		for _, r := range page.Records {
+			if feed.HasMore = len(feed.Data) == limit; feed.HasMore {
+				break
+			}
+			e, err := eventOf(&r)
+			if err != nil {
+				return Feed{}, err
+			}
+			feed.Data = append(feed.Data, e)
+		}
+		q.After, more = page.Next, page.More
+	}
+	return feed, nil
 }
 
-// publish writes an event. Its id is made here, inside the transaction: the
-// writer is held, so ids sort in the order in which events commit.
-func publish(ctx context.Context, tx *db.Tx, what EventType, p Payment) error {
-	_, err := db.Exec(ctx, tx, `
-		INSERT INTO payment_events (id, type, merchant_id, payment_id, data, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`, id.New("evt_"), what, p.MerchantID, p.ID, p, p.UpdatedAt)
-	return err
+// eventOf is an event of the log as merchants see it.
+func eventOf(r *event.Record) (Event, error) {
+	p, err := event.Decode[Payment](r)
+	return Event{r.ID, EventType(r.Topic), r.Scope, r.Key, p, r.At}, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -19,6 +20,7 @@ var migrations embed.FS
 // Config is what a Service needs.
 type Config struct {
 	DB        *db.DB
+	Events    *event.Log
 	Network   Network
 	Merchants Merchants
 	// FingerprintKey keys the fingerprints of cards. Changing it makes old
@@ -46,6 +48,7 @@ type Merchants interface {
 // with one database too.
 type Service struct {
 	db             *db.DB
+	events         *event.Log
 	network        Network
 	merchants      Merchants
 	fingerprintKey []byte
@@ -54,7 +57,7 @@ type Service struct {
 
 // New returns a service; mount its Module.
 func New(c Config) *Service {
-	return &Service{c.DB, c.Network, c.Merchants, c.FingerprintKey, cmp.Or(c.Lease, 30*time.Second)}
+	return &Service{c.DB, c.Events, c.Network, c.Merchants, c.FingerprintKey, cmp.Or(c.Lease, 30*time.Second)}
 }
 
 // Module is the whole of what this package brings to an application.
@@ -79,7 +82,7 @@ func (s *Service) Module() ashlar.Module {
 			op.Query("payments.refunds", "GET /v1/payments/{id}/refunds", s.Refunds,
 				op.Allow(Read), op.Fails(ErrNotFound)),
 			op.Query("events.list", "GET /v1/events", s.Events,
-				op.Allow(ReadEvents)),
+				op.Allow(ReadEvents), op.Fails(event.ErrReset)),
 		},
 		Jobs:       s.jobs(),
 		Migrations: migrations,

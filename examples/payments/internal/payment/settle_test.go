@@ -70,7 +70,7 @@ func open(t *testing.T) setup {
 	app := ashlartest.Open(t)
 	cards := network.NewSimulated(app.DB)
 	l := &line{Network: cards}
-	s := New(Config{DB: app.DB, Network: l, Merchants: anyone{}, Lease: -time.Second}) // any age is old enough to be settled
+	s := New(Config{DB: app.DB, Events: app.Events, Network: l, Merchants: anyone{}, Lease: -time.Second}) // any age is old enough to be settled
 	app.Mount(s.Module())
 	app.Mount(ledger.New(app.DB).Module())
 	app.Mount(cards.Module())
@@ -221,7 +221,7 @@ func TestDemoIsBalanced(t *testing.T) {
 		"currencies whose balances do not sum to zero": `SELECT count(*) FROM (SELECT sum(balance) AS s FROM ledger_balances GROUP BY currency) AS b WHERE s <> 0`,
 		"balances that are not the sum of entries": `SELECT count(*) FROM ledger_balances AS b WHERE balance <>
 			(SELECT sum(amount) FROM ledger_entries AS e WHERE e.merchant_id = b.merchant_id AND e.currency = b.currency AND e.account = b.account)`,
-		"payments whose events do not count their versions": `SELECT count(*) FROM payments AS p WHERE version <> (SELECT count(*) FROM payment_events WHERE payment_id = p.id)`,
+		"payments whose events do not count their versions": `SELECT count(*) FROM payments AS p WHERE version <> (SELECT count(*) FROM ashlar_event_log WHERE key = p.id)`,
 		"payments without an outcome":                       `SELECT count(*) FROM payments WHERE status = 'pending'`,
 	} {
 		if n, err := db.One[int](t.Context(), s.db, query); n != 0 || err != nil {
@@ -250,7 +250,7 @@ func TestLateOutcomeChangesNothing(t *testing.T) {
 	if _, err := s.settle(ctx, late, network.Answer{}); !errors.Is(err, ErrDeclined) {
 		t.Errorf("the late request learns %v, want the outcome that stands: %v", err, ErrDeclined)
 	}
-	if all := feed(s.shop, "events.list", nil).OK(); len(all.Data) != 1 || all.Data[0].Type != WasDeclined {
+	if all := feed(s.shop, "events.list", nil).OK(); len(all.Data) != 1 || all.Data[0].Type != EventType(WasDeclined) {
 		t.Errorf("events are %+v, want one decline", all.Data)
 	}
 	if n, err := db.One[int](t.Context(), s.db, `SELECT count(*) FROM ledger_entries`); n != 0 || err != nil {

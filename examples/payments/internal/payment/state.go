@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
 	"github.com/ashlar-go/ashlar/fault"
@@ -9,7 +10,7 @@ import (
 // A change is what becomes of a payment: what it is called as an event, and the
 // money that moves with it.
 type change struct {
-	event EventType
+	event event.Topic[Payment]
 	moves []ledger.Transfer
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
 	"github.com/ashlar-go/ashlar/fault"
@@ -77,7 +78,7 @@ func TestSettling(t *testing.T) {
 		answer  network.Answer
 		capture bool
 		status  Status
-		event   EventType
+		event   event.Topic[Payment]
 		moves   []ledger.Transfer
 	}{
 		"approved":              {network.Answer{}, false, Authorized, WasAuthorized, []ledger.Transfer{ledger.Hold(100)}},

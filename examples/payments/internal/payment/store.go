@@ -68,7 +68,7 @@ func save(ctx context.Context, tx *db.Tx, p Payment, c change, at time.Time) (Pa
 		}, c.moves...)
 	}
 	if err == nil {
-		err = publish(ctx, tx, c.event, p)
+		err = c.event.Publish(ctx, tx, p)
 	}
 	if err != nil {
 		return Payment{}, fmt.Errorf("%s of %s: %w", c.event, p.ID, err)
