@@ -100,7 +100,7 @@ func Of[T any](c *Cache, r Rules[T]) (*View[T], error) {
 }
 
 // maxName leaves room in a remote key.
-const maxName = 64
+const maxName = 80
 
 // Get returns the value of a key: a kept one, or what load returns. All that
 // ask for a key at the same time wait for one load in the process. When ctx

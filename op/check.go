@@ -96,9 +96,7 @@ func (s *Spec) finish() Operation {
 	if s.Returns == Nothing && s.Status != http.StatusNoContent {
 		s.mistake("answers %d without a body; give it an answer type", s.Status)
 	}
-	if s.SetsCookies && s.Cached {
-		s.mistake("Cache would keep an answer that sets a cookie")
-	}
+	s.checkKeeping()
 	s.checkIdempotent()
 	s.checkStream()
 	s.checkQuotas()

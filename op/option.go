@@ -118,19 +118,6 @@ func Deprecated(since, sunset time.Time) Option {
 	})
 }
 
-// Cache lets the caller's own cache keep an answer for d; zero means to keep
-// it and ask each time whether it still holds. Answers carry an ETag either
-// way, those of a [File] aside, and a request whose If-None-Match names it gets
-// 304. Answers are private to the principal and never kept by a shared cache.
-func Cache(d time.Duration) QueryOption {
-	return queryOption(func(s *Spec) {
-		if d < 0 {
-			s.mistake("Cache(%v) is in the past", d)
-		}
-		s.Cached, s.CacheFor = true, d
-	})
-}
-
 // Idempotent makes a retry safe: a request must carry an Idempotency-Key, and
 // for ttl a second request of the same principal with the same key gets the
 // stored answer instead of a second effect. Another input under the same key

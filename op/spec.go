@@ -104,6 +104,10 @@ type Spec struct {
 	// Cached says that answers may be kept by the client, for CacheFor.
 	Cached   bool
 	CacheFor time.Duration
+	// Keep says how the server keeps answers too, and is nil if it does not.
+	Keep *Keeping
+	// Invalidates are the tags that a command drops.
+	Invalidates Tagging
 	// Match says whether the command honours or demands If-Match.
 	Match Matching
 	// Timeout is the time that one call may take; zero means the default of

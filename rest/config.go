@@ -40,6 +40,9 @@ type Config struct {
 	// Limits hold callers to what the service can bear. Nil limits nobody,
 	// and refuses operations that were declared with a limit.
 	Limits Limits
+	// Cache keeps the answers of queries. Nil refuses operations that were
+	// declared with op.Keep or op.Invalidates.
+	Cache Cache
 	// Idempotency keeps the answers of commands declared idempotent.
 	Idempotency Idempotency
 	// FingerprintKey keys the hashes by which a reused idempotency key is

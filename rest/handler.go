@@ -66,6 +66,7 @@ func New(o op.Operation, cfg Config) (http.Handler, error) {
 		fail(errors.New("bounds its concurrency, but there is nothing that does"))
 	}
 	fail(h.compileLimits())
+	fail(h.compileKeeping())
 	if s.Idempotent > 0 && cfg.Idempotency == nil {
 		fail(errors.New("is idempotent, but there is no store for keys"))
 	}
@@ -94,8 +95,9 @@ type handler struct {
 	needs   access.Set
 	// declared holds the codes of the contract.
 	declared map[string]bool
-	limits   Limits // nil for none
-	quota    Quota  // nil for none
+	limits   Limits  // nil for none
+	quota    Quota   // nil for none
+	answers  Answers // nil where none are kept
 
 	input   *input.Input
 	encoder *codec.Encoder
@@ -170,7 +172,12 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		return err
 	}
 	call := h.spec.NewCall()
-	defer call.Release()
+	taken := false
+	defer func() {
+		if !taken {
+			call.Release()
+		}
+	}()
 	if err := h.input.Read(r, r.URL.RawQuery, body, call.In()); err != nil {
 		return err
 	}
@@ -178,6 +185,10 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		if err := h.quota.Take(ctx, scope.Fields(w), call.In()); err != nil {
 			return err
 		}
+	}
+	if h.answers != nil {
+		taken, err = h.serveKept(ctx, s, w, r, call)
+		return err
 	}
 	ctx, err = h.precondition(ctx, r)
 	if err != nil {
@@ -188,6 +199,9 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 			return err
 		}
 		defer h.places.Leave()
+	}
+	if len(h.spec.Invalidates) > 0 {
+		call = invalidating{call, h}
 	}
 	if h.spec.Idempotent > 0 && (!h.spec.KeyOptional || len(r.Header["Idempotency-Key"]) > 0) {
 		return h.serveOnce(ctx, s, w, r, call, body)

@@ -1,0 +1,250 @@
+package rest
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/trace"
+)
+
+// Cache keeps the answers of queries declared with [op.Keep], and drops those
+// that commands with [op.Invalidates] say. It is safe for concurrent use.
+type Cache interface {
+	// Answers returns what keeps the answers of an operation, which takes no
+	// longer than timeout to make one. It is called once, when the handler is
+	// made; its error is a mistake in the declaration.
+	Answers(s *op.Spec, timeout time.Duration) (Answers, error)
+	// Writing returns the context for a command that invalidates tags: its
+	// transactions do so. The function is called once the command has
+	// succeeded, and invalidates them if there was no transaction.
+	Writing(ctx context.Context, tags []string) (context.Context, func() error)
+}
+
+// Answers are the kept ones of one operation.
+type Answers interface {
+	// Look returns what is kept under a key and may be given now, or nil. If
+	// due is true the caller has it made anew, with Renew. The error is the
+	// fault that is kept instead of an answer. The key is the caller's again
+	// when Look has returned.
+	Look(key []byte) (a *Kept, due bool, err error)
+	// Load makes an answer, one for all who ask for the key meanwhile, and
+	// keeps it. ctx ends the wait.
+	Load(ctx context.Context, m Making) (*Kept, error)
+	// Renew makes an answer in the background.
+	Renew(m Making)
+}
+
+// A Making is how an answer is made.
+type Making struct {
+	Key  string
+	Tags []string
+	// Run is the context of Make, or one above it.
+	Run  context.Context //nolint:containedctx // it is one of the arguments
+	Make func(ctx context.Context) (*Kept, error)
+}
+
+// Kept is an answer as it is kept: encoded, with its fields made. It must not
+// be changed.
+type Kept struct {
+	etag, length []string
+	body         []byte
+}
+
+func keep(a Answer) *Kept {
+	k := &Kept{body: a.Body}
+	if a.ETag != "" {
+		k.etag = []string{a.ETag}[:1:1]
+	}
+	if len(a.Body) > sniffed {
+		k.length = []string{strconv.Itoa(len(a.Body))}[:1:1]
+	}
+	return k
+}
+
+// Size returns about how many bytes k takes.
+func (k *Kept) Size() int { return 160 + cap(k.body) }
+
+// Bytes returns k as [ReadKept] takes it.
+func (k *Kept) Bytes() []byte {
+	var etag string
+	if k.etag != nil {
+		etag = k.etag[0]
+	}
+	data := binary.AppendUvarint(make([]byte, 0, len(etag)+len(k.body)+4), uint64(len(etag)))
+	return append(append(data, etag...), k.body...)
+}
+
+// ReadKept returns the answer that data was made of.
+func ReadKept(data []byte) (*Kept, error) {
+	n, at := binary.Uvarint(data)
+	if at <= 0 || n > uint64(len(data)-at) {
+		return nil, errors.New("rest: these are not the bytes of a kept answer")
+	}
+	end := at + int(n)
+	return keep(Answer{ETag: string(data[at:end]), Body: data[end:]}), nil
+}
+
+func (h *handler) compileKeeping() (err error) {
+	if h.spec.Keep == nil && len(h.spec.Invalidates) == 0 {
+		return nil
+	}
+	if h.cfg.Cache == nil {
+		return errors.New("keeps or invalidates answers, but there is no cache")
+	}
+	if h.spec.Keep != nil {
+		h.answers, err = h.cfg.Cache.Answers(h.spec, h.timeout)
+	}
+	return err
+}
+
+// serveKept answers from what is kept, or makes it. The call goes over to
+// whoever makes an answer; then it is not to be released, because that may take
+// longer than this request.
+func (h *handler) serveKept(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call) (taken bool, err error) {
+	buf := buffers.Get().(*[]byte)
+	key := h.appendKey((*buf)[:0], &s.Principal, r)
+	k, due, err := h.answers.Look(key)
+	if err == nil && (k == nil || due) {
+		taken = true
+		m := Making{Key: string(key), Run: h.apart(s), Make: func(ctx context.Context) (*Kept, error) { return h.make(ctx, call) }}
+		if m.Tags, err = h.spec.Keep.Tags.Of(call.In()); err == nil {
+			k, err = h.made(ctx, m, k)
+		}
+	}
+	*buf = key[:0]
+	buffers.Put(buf)
+	if err != nil {
+		return taken, err
+	}
+	h.sendKept(w, r, k)
+	return taken, nil
+}
+
+func (h *handler) made(ctx context.Context, m Making, old *Kept) (*Kept, error) {
+	if old == nil {
+		return h.answers.Load(ctx, m)
+	}
+	h.answers.Renew(m)
+	return old, nil
+}
+
+// make runs the operation's function for all who wait for its answer.
+func (h *handler) make(ctx context.Context, call op.Call) (*Kept, error) {
+	if h.places != nil {
+		if err := h.places.Enter(ctx); err != nil {
+			return nil, err
+		}
+		defer h.places.Leave()
+	}
+	if err := call.Do(ctx); err != nil {
+		h.holdContract(err)
+		return nil, err
+	}
+	a, err := h.answer(nil, call.Out())
+	if err != nil {
+		return nil, err
+	}
+	return keep(a), nil
+}
+
+// appendKey appends what an answer depends on: who asks, as far as the function
+// is told, and the input.
+func (h *handler) appendKey(key []byte, who *access.Principal, r *http.Request) []byte {
+	text := func(s string) {
+		key = binary.AppendUvarint(key, uint64(len(s)))
+		key = append(key, s...)
+	}
+	if h.spec.Keep.For == op.ForPrincipal {
+		text(who.ID)
+	}
+	if h.spec.Keep.For != op.ForEveryone {
+		text(who.Account)
+		text(who.Role)
+		for _, bits := range who.Granted {
+			key = binary.LittleEndian.AppendUint64(key, bits)
+		}
+	}
+	return h.input.AppendKey(key, r, r.URL.RawQuery)
+}
+
+// apart returns a context for a function whose answer others will get too. It
+// knows of this request what stands in the key, and its trace.
+func (h *handler) apart(s *scope.Scope) context.Context {
+	run := scope.New(traced{context.Background(), s})
+	run.TraceID, run.Operation = s.TraceID, s.Operation
+	switch who := s.Principal; h.spec.Keep.For {
+	case op.ForPrincipal:
+		who.Credential = ""
+		run.Principal = who
+	case op.ForAccount:
+		who.ID, who.Credential = "", ""
+		return access.With(run, who) // a scope does not give out who is nobody
+	case op.ForEveryone:
+	}
+	return run
+}
+
+// traced is a context that knows the trace of a request and nothing else.
+type traced struct {
+	context.Context //nolint:containedctx // it is one
+
+	of *scope.Scope
+}
+
+// Value answers for the trace.
+func (t traced) Value(key any) any {
+	switch key.(type) {
+	case trace.Key, trace.RecordingKey:
+		return t.of.Value(key)
+	}
+	return nil
+}
+
+func (h *handler) sendKept(w http.ResponseWriter, r *http.Request, k *Kept) {
+	header := w.Header()
+	h.setHeaders(header, "")
+	if k.etag != nil {
+		header["Etag"] = k.etag
+		if noneMatch(r, k.etag[0]) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	if h.spec.Returns == op.JSON {
+		header["Content-Type"] = jsonValue
+	}
+	if k.length != nil {
+		header["Content-Length"] = k.length
+	}
+	w.WriteHeader(h.spec.Status)
+	if len(k.body) > 0 {
+		_, _ = w.Write(k.body) //nolint:gosec // what was encoded as JSON, and says so
+	}
+}
+
+// invalidating is a call of a command that drops what is kept.
+type invalidating struct {
+	op.Call
+
+	h *handler
+}
+
+// Do runs the function, whose transactions invalidate.
+func (c invalidating) Do(ctx context.Context) error {
+	tags, err := c.h.spec.Invalidates.Of(c.In())
+	if err != nil {
+		return c.h.internalError("name what it invalidates", err)
+	}
+	ctx, done := c.h.cfg.Cache.Writing(ctx, tags)
+	if err := c.Call.Do(ctx); err != nil {
+		return err
+	}
+	return done()
+}
