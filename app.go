@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/event"
@@ -49,6 +50,9 @@ type App struct {
 	// Redis is what instances share besides the database; nil without REDIS_URL.
 	// Nothing may depend on it: see its package.
 	Redis *redis.Client
+	// Cache keeps what is read often: see [cache.Of] for values, and [op.Keep]
+	// for the answers of operations.
+	Cache *cache.Cache
 	// Log writes the app's log.
 	Log *slog.Logger
 	// Work is where what computes for a while takes its turn: operations with
@@ -76,6 +80,7 @@ type App struct {
 	pokes          chan struct{}    // and so is this one
 	streams        streams
 	keys           idempotency
+	caching        *caching
 	fingerprintKey []byte
 	identityKey    []byte
 	health         *health.Checks
@@ -139,6 +144,9 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	a.keys = idempotency{keys: idem.New(nil), db: a.DB, replays: a.meters.replays}
 	a.health.Add("database", a.DB.Ping)
 	a.openGate()
+	if err := a.openCache(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	if err := a.openMetrics(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

@@ -66,6 +66,7 @@ type Config struct {
 	TraceSlow    time.Duration  `env:"ASHLAR_TRACE_SLOW" default:"1s" doc:"how long a request may take before its trace is kept although it was not sampled; 0 keeps none for that"`
 	TracePeers   []netip.Prefix `env:"ASHLAR_TRACE_PEERS" doc:"networks of peers, such as a gateway, whose decision to sample a trace is followed; none if empty"`
 	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
+	CacheSize    int            `env:"ASHLAR_CACHE_SIZE" default:"64" doc:"memory for what is cached, in MiB"`
 	Shed         ShedMode       `env:"ASHLAR_SHED" default:"auto" doc:"auto refuses what is more than can be served, off lets everybody wait"`
 	HookTargets  allowance      `env:"ASHLAR_WEBHOOK_PRIVATE_TARGETS" default:"refuse" doc:"allow lets webhooks be sent to private and loopback addresses, and without TLS; for development"`
 	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`
@@ -157,6 +158,7 @@ func (c Config) Validate() error {
 	refuse(c.Streams < 0 || c.StreamsEach < 0, "ASHLAR_STREAMS and ASHLAR_STREAMS_PRINCIPAL: must be above 0")
 	refuse(c.SessionIdle < c.TokenTTL,
 		"ASHLAR_SESSION_IDLE: must be at least ASHLAR_TOKEN_TTL, or a session ends before its first refresh")
+	refuse(c.CacheSize < 1, "ASHLAR_CACHE_SIZE: must be at least 1, in MiB")
 	refuse(c.LogFileSize < rotate.MinSize, "ASHLAR_LOG_FILE_SIZE: must be at least %d, in MiB", rotate.MinSize)
 	refuse(c.LogFileAge == 0 || c.LogFileCount == 0,
 		"ASHLAR_LOG_FILE_AGE and ASHLAR_LOG_FILE_COUNT: must not be 0; say -1h or -1 to keep every file")

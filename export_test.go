@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/logs"
 )
 
@@ -34,3 +35,9 @@ func RedisTasks(a *App) []Task { return a.redisTasks() }
 
 // StartedOf says that an app's start is over.
 func StartedOf(a *App) { a.health.Started() }
+
+// UseCache gives an app another cache before anything is derived of it.
+func UseCache(a *App, c *cache.Cache) {
+	a.Cache = c
+	a.caching = &caching{cache: c, metrics: a.metrics, kept: map[string]answers{}}
+}

@@ -30,7 +30,7 @@ func (a *App) Handler() (http.Handler, error) {
 	cfg := rest.Config{
 		Policy: a.Policy, Authenticate: a.authenticate, Challenge: auth.Challenge,
 		Gate: a.gateOf, Limits: a.limits, Places: a.placesOf,
-		Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
+		Cache: a.caching, Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
 	}
 	for _, o := range a.operations {
 		s := o.Spec()

@@ -118,6 +118,7 @@ func measured(t *testing.T, more ...op.Operation) *ashlartest.App {
 				})
 			}, op.Allow("greetings:read"), op.Idempotent(time.Hour)),
 			op.Query("visits.rare", "GET /rare/{name}", greet, op.Allow("greetings:read"), op.Limit(1, time.Hour)),
+			op.Query("visits.kept", "GET /kept/{name}", greet, op.Allow("greetings:read"), op.Cache(0, op.Keep(time.Hour))),
 		}, more...),
 		Jobs:       []job.Handler{job.On(count, func(context.Context, name) error { return nil })},
 		Consumers:  []event.Consumer{event.On(shipped, "visits.count", func(context.Context, *db.Tx, event.Of[consignment]) error { return nil })},

@@ -75,6 +75,10 @@ func promisesOf(s *op.Spec) string {
 	}
 	add(s.Idempotent > 0, "idempotent(%s)", s.Idempotent)
 	add(s.Cached, "cache(%s)", s.CacheFor)
+	if k := s.Keep; k != nil {
+		add(true, "keep(%s per %s)", k.TTL, k.For)
+	}
+	add(len(s.Invalidates) > 0, "invalidates(%s)", s.Invalidates)
 	add(s.Match == op.HonourMatch, "if-match")
 	add(s.Match == op.DemandMatch, "if-match!")
 	add(s.Concurrency > 0, "concurrency(%d)", s.Concurrency)

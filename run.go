@@ -158,6 +158,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 		{"ashlar.revocations.follow", a.followRevocations},
 		{"ashlar.revocations.sweep", a.sweepRevocations},
 		{"ashlar.sessions.sweep", a.sweepSessions},
+		{"ashlar.cache", a.Cache.Run},
 		{"ashlar.audit.sweep", a.audit().sweep(a.cfg.AuditKeep)},
 		{"ashlar.api-keys.note", a.noteAPIKeys},
 	}

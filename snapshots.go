@@ -29,6 +29,7 @@ func (a *App) openMetrics() error {
 	readDatabase(d, a.DB)
 	readWork(d, a.Work)
 	readEvents(d, a.Events)
+	readCache(d, a.Cache)
 	if a.gate != nil {
 		readGate(d, a.gate)
 	}
