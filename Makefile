@@ -103,7 +103,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
-bench: ## Run the benchmarks COUNT (6) times, medians by benchstat, raw figures in bin/bench.txt
+bench: ## Run each package's own benchmarks COUNT (6) times, medians by benchstat, raw figures in bin/bench.txt
 	@mkdir -p bin
 	go test -run '^$$' -bench '$(or $(RUN),.)' -benchmem -count $(COUNT) $(PKG) | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
@@ -112,7 +112,7 @@ bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, Nes
 	@$(MAKE) bench-install || echo 'the Node peers cannot be installed here, and are left out'
 	cd bench && go run ./peers $(if $(QUICK),-quick)
 
-bench-layers: ## Print what each layer of the stack costs a request, in processor time and allocations: 3 minutes
+bench-layers: ## Print the cost ledger: what each layer of the stack costs a request, in processor time and allocations: 3 minutes
 	cd bench && go run . -part layers -rounds 7 -count 50000
 
 bench-install: ## Install and build the Node peers of bench/ (OMIT=optional: without the database driver, which may have to be compiled)
