@@ -5,6 +5,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/hook"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
@@ -27,11 +28,17 @@ func TestAttacks(t *testing.T) {
 			"payments.refund":  {Make: onAPayment(captured)},
 			"payments.refunds": {Make: onAPayment(captured)},
 
+			"webhooks.delete":     {Make: onAWebhook},
+			"webhooks.enable":     {Make: onAWebhook},
+			"webhooks.deliveries": {Make: onAWebhook},
+			"webhooks.redeliver":  {Make: func(owner *ashlartest.Client) any { return onAWebhookDelivery(s, owner) }},
+
 			"auth.sessions.end": {Make: func(owner *ashlartest.Client) any { return anotherSession(t, s.App, owner) }, Personal: true},
 			"api_keys.end":      {Make: onAnAPIKey, Personal: true},
 		},
 		Shared: map[string]string{
 			"payments.authorize": "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
+			"webhooks.create":    "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
 		},
 	}
 	a.Run(t, s.App)
@@ -61,6 +68,20 @@ func onAPayment(changes ...func(*payment.Authorize)) func(*ashlartest.Client) an
 	return func(owner *ashlartest.Client) any {
 		return payment.ByID{ID: pay(owner, "payments.authorize", order(changes...)).OK().ID}
 	}
+}
+
+// onAWebhook makes an endpoint of the owner's and names it.
+func onAWebhook(owner *ashlartest.Client) any {
+	in := hook.Subscription{URL: "https://93.184.215.14/", Events: []hook.Filter{"*"}}
+	return hook.ByID{ID: subscribe(owner, "webhooks.create", in).OK().ID}
+}
+
+// onAWebhookDelivery makes an endpoint that has something to be sent.
+func onAWebhookDelivery(s service, owner *ashlartest.Client) any {
+	by := onAWebhook(owner).(hook.ByID)
+	pay(owner, "payments.authorize", order()).OK()
+	s.Deliver()
+	return hook.ByDelivery{ID: by.ID, DeliveryID: deliveries(owner, "webhooks.deliveries", by).OK().Data[0].ID}
 }
 
 // onAnAPIKey makes an API key of the owner's and names it.

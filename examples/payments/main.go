@@ -12,12 +12,14 @@ import (
 
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/hook"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
 	"github.com/ashlar-go/ashlar/trace/otlp"
+	"github.com/ashlar-go/ashlar/webhook"
 )
 
 func main() { ashlar.Main(run) }
@@ -40,7 +42,7 @@ func run(ctx context.Context) error {
 // build puts the application together: who may do what, and what there is to do.
 func build(app *ashlar.App, cfg Config) {
 	app.GrantAll(merchant.RoleAdmin)
-	app.Grant(merchant.RoleMerchant, payment.Read, payment.Write, payment.WriteRefunds, payment.ReadEvents)
+	app.Grant(merchant.RoleMerchant, payment.Read, payment.Write, payment.WriteRefunds, payment.ReadEvents, hook.Write)
 	app.Grant(merchant.RoleSupport, payment.Read, payment.WriteRefunds, payment.ReadEvents)
 	app.Grant(merchant.RoleAuditor, payment.Read, ledger.Read)
 
@@ -48,6 +50,7 @@ func build(app *ashlar.App, cfg Config) {
 	issuers := network.NewClient(cards)
 	app.Dependency(issuers.Policy())
 	merchants := merchant.New(app.DB)
+	endpoints := hook.New(app.Webhooks(webhook.Config{Types: hook.Types()}), merchants)
 	payments := payment.New(payment.Config{
 		DB: app.DB, Events: app.Events, Network: issuers, Merchants: merchants,
 		FingerprintKey: cfg.cardKey(), Lease: cfg.SettleAfter,
@@ -55,6 +58,7 @@ func build(app *ashlar.App, cfg Config) {
 	app.Mount(payments.Module())
 	app.Mount(ledger.New(app.DB).Module())
 	app.Mount(merchants.Module())
+	app.Mount(endpoints.Module())
 	app.Mount(user.New(app.Accounts, merchants).Module())
 	app.Mount(ashlar.SignIn(app))
 	app.Mount(cards.Module())

@@ -7,6 +7,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/hook"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
@@ -103,7 +104,7 @@ func TestSignInAndMe(t *testing.T) {
 	bearer := s.Anonymous().With("Authorization", "Bearer "+session.AccessToken)
 
 	got := ashlartest.Call[user.Me](bearer, "auth.me", nil).OK()
-	want := []access.Permission{payment.ReadEvents, payment.Read, payment.Write, payment.WriteRefunds}
+	want := []access.Permission{payment.ReadEvents, payment.Read, payment.Write, payment.WriteRefunds, hook.Write}
 	if got.ID != clerk.ID || got.Email != clerk.Email || got.MerchantID != clerk.MerchantID || !slices.Equal(got.Permissions, want) {
 		t.Errorf("got %+v, want %+v with %v", got, clerk, want)
 	}

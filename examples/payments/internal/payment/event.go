@@ -79,7 +79,7 @@ func (s *Service) Events(ctx context.Context, in After) (Feed, error) {
 			if feed.HasMore = len(feed.Data) == limit; feed.HasMore {
 				break
 			}
-			e, err := eventOf(&r)
+			e, err := EventOf(&r)
 			if err != nil {
 				return Feed{}, err
 			}
@@ -90,8 +90,8 @@ func (s *Service) Events(ctx context.Context, in After) (Feed, error) {
 	return feed, nil
 }
 
-// eventOf is an event of the log as merchants see it.
-func eventOf(r *event.Record) (Event, error) {
+// EventOf is an event of the log as merchants see it.
+func EventOf(r *event.Record) (Event, error) {
 	p, err := event.Decode[Payment](r)
 	return Event{r.ID, EventType(r.Topic), r.Scope, r.Key, p, r.At}, err
 }

@@ -48,7 +48,7 @@ func TestOldEventsMoveToTheLog(t *testing.T) {
 		t.Fatalf("%+v, %v", page, err)
 	}
 	for i, id := range []string{"evt_01m823j0trephsyemv5h6nwvv1", "evt_01m823j0trephsyemv5h6nwvv2"} {
-		e, err := eventOf(&page.Records[i])
+		e, err := EventOf(&page.Records[i])
 		if err != nil || e.ID != id || e.Type != EventType(WasCaptured) || e.MerchantID != "mer_1" || e.PaymentID != "pay_1" || e.Data.Amount != 7 ||
 			e.CreatedAt.Format("2006-01-02T15:04:05.000Z") != "2026-11-22T17:06:01.123Z" {
 			t.Errorf("%+v, %v", e, err)
