@@ -15,6 +15,7 @@ PKG      ?= ./...
 RUN      ?=
 FUZZTIME ?= 30s
 COUNT    ?= 6
+TORTURE  ?= 4m
 
 PEERS = bench/peers/node
 
@@ -99,7 +100,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 
 ##@ Now and then
 
-.PHONY: fuzz bench bench-peers bench-layers bench-install cover tools clean
+.PHONY: fuzz bench torture bench-peers bench-layers bench-install cover tools clean
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
@@ -114,6 +115,10 @@ bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, Nes
 
 bench-layers: ## Print the cost ledger: what each layer of the stack costs a request, in processor time and allocations: 3 minutes
 	cd bench && go run . -part layers -rounds 7 -count 50000
+
+torture: ## Kill, stop and cut off the payments example for TORTURE (4m) in each setting, then audit its books (SEED=n repeats a run)
+	go test ./examples/payments/torture -run 'TestOneInstance|TestSeveralProcesses|TestManyInstances' -parallel 1 -v -timeout 60m \
+	-torture.time=$(TORTURE) $(if $(SEED),-torture.seed=$(SEED))
 
 bench-install: ## Install and build the Node peers of bench/ (OMIT=optional: without the database driver, which may have to be compiled)
 	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' || { echo 'Node 20.19 or newer is needed'; exit 1; }

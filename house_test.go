@@ -72,7 +72,7 @@ var house = []floor{
 		name:     "examples", // users' programs: they see what a user sees
 		packages: "examples/...",
 		may:      "words mechanisms adapters declaration derivations assembly examples",
-		tests:    "around",
+		tests:    "around internal",
 	},
 	{
 		name:     "binary",

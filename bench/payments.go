@@ -109,9 +109,12 @@ func (p *program) stop() error {
 }
 
 // signIn returns an access token of the demonstration's merchant.
-func (p *program) signIn() (token string, err error) {
+func (p *program) signIn() (token string, err error) { return p.signInAs("merchant") }
+
+// signInAs returns an access token of one of the demonstration's users.
+func (p *program) signInAs(who string) (token string, err error) {
 	res, err := http.Post("http://"+p.addr+"/v1/auth/login", "application/json",
-		strings.NewReader(`{"email":"merchant@demo.test","password":"square-and-true"}`))
+		strings.NewReader(`{"email":"`+who+`@demo.test","password":"square-and-true"}`))
 	if err != nil {
 		return "", err
 	}
