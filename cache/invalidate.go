@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -16,16 +15,15 @@ import (
 // kept. An error means that others could not be told; return it, so that the
 // write is rolled back.
 func (c *Cache) Invalidate(ctx context.Context, tx Tx, tags ...string) error {
-	if err := checkTags(tags); err != nil {
+	tags, err := canonical(tags)
+	if err != nil {
 		return err
 	}
-	tags = slices.Clone(tags) // the caller may go on with its slice before the commit
 	c.writing.Lock()
 	c.written++
 	turn := c.written
 	c.writing.Unlock()
 
-	var err error
 	if c.journal != nil {
 		if err = c.journal.Append(ctx, tx, Note{Origin: c.origin, Turn: turn, Tags: tags}); err != nil {
 			err = fmt.Errorf("cache: tell others what was invalidated: %w", err)
@@ -73,7 +71,7 @@ func (c *Cache) told(b Batch) {
 		if b.Position < c.tags.applied.Load() {
 			c.tags.forgetPlaces() // a database that was put back counts anew
 		}
-		c.tags.since.Store(b.Position)
+		c.tags.since.Store(or(b.Since, b.Position))
 		c.tags.drop()
 		c.kept.InvalidateAll()
 	}

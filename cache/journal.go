@@ -58,12 +58,16 @@ type Batch struct {
 	// have been in the first batch of each Follow: whatever the cache holds is
 	// dropped.
 	Reset bool
+	// Since is, together with Reset, a position before Position after which no
+	// note was missed after all, because Notes has them: values of a [Remote]
+	// that were loaded since then can be used. 0 stands for Position.
+	Since int64
 }
 
 // Bounds of an invalidation.
 const (
 	MaxTags = 256 // tags of one Invalidate, and of one entry
-	MaxTag  = 256 // bytes of a tag
+	MaxTag  = 256 // bytes of a tag; a longer one is known by its hash
 )
 
 // A Bus carries messages between instances, at most once: those that are

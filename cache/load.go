@@ -80,7 +80,7 @@ func flying(ctx context.Context) *flight {
 // after reading. The tags of what a load itself gets from the cache are added
 // to its own. Outside of a load Tag does nothing.
 //
-// A value with a tag that nobody could invalidate, or with more than
+// A value with an empty tag, which nobody could invalidate, or with more than
 // [MaxTags], is not kept, and counted.
 func Tag(ctx context.Context, tags ...string) {
 	f := flying(ctx)
@@ -90,11 +90,11 @@ func Tag(ctx context.Context, tags ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, tag := range tags {
-		if checkTag(tag) != nil {
+		if tag == "" {
 			f.unkept = true
 			continue
 		}
-		f.add(hashOf(tag))
+		f.add(hashOf(written(tag)))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ashlar-go/ashlar/cache"
 )
@@ -144,9 +145,7 @@ func TestWhatIsMadeOfKeptValuesGoesWithThem(t *testing.T) {
 func TestAValueWhoseTagsCannotBeTakenIsNotKept(t *testing.T) {
 	t.Parallel()
 	for name, tags := range map[string][]string{
-		"none":     {""},
-		"no UTF-8": {"\xff"},
-		"too long": {strings.Repeat("a", cache.MaxTag+1)},
+		"an empty one": {""},
 		"too many": func() (all []string) {
 			for i := range cache.MaxTags + 1 {
 				all = append(all, fmt.Sprint(i))
@@ -172,6 +171,25 @@ func TestAValueWhoseTagsCannotBeTakenIsNotKept(t *testing.T) {
 		t.Errorf("%d loads", s.loads.Load())
 	}
 	cache.Tag(t.Context(), "outside of a load")
+}
+
+func TestAnyTagCanBeInvalidated(t *testing.T) {
+	t.Parallel()
+	for _, tag := range []string{"payment/pay_1", "\xff", strings.Repeat("a", 10_000), "a b\n{}"} {
+		j := newJournal()
+		c := open(t, cache.Config{Journal: j})
+		v, s := view(t, c, cache.Rules[payment]{}), &source{tags: []string{tag}}
+		get(t, v, s)
+		if err := c.Invalidate(t.Context(), nil, tag); err != nil {
+			t.Errorf("%.20q: %v", tag, err)
+		}
+		if get(t, v, s); s.loads.Load() != 2 {
+			t.Errorf("%.20q: %d loads", tag, s.loads.Load())
+		}
+		if told := j.notes[0].Tags[0]; len(told) > cache.MaxTag || !utf8.ValidString(told) {
+			t.Errorf("others are told %q", told)
+		}
+	}
 }
 
 func TestALoadThatAsksForItselfIsAnError(t *testing.T) {

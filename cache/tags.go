@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -120,30 +122,30 @@ func raise[T interface{ int64 | uint64 }, A interface {
 	}
 }
 
-// checkTags refuses what could not be told to others as it is.
-func checkTags(tags []string) error {
+// canonical returns tags as they are told to others, in a slice of its own.
+func canonical(tags []string) ([]string, error) {
 	switch {
 	case len(tags) == 0:
-		return errors.New("cache: there is no tag to invalidate")
+		return nil, errors.New("cache: there is no tag to invalidate")
 	case len(tags) > MaxTags:
-		return fmt.Errorf("cache: %d tags at once; %d are the most: give what changes together one tag", len(tags), MaxTags)
+		return nil, fmt.Errorf("cache: %d tags at once; %d are the most: give what changes together one tag", len(tags), MaxTags)
 	}
-	for _, tag := range tags {
-		if err := checkTag(tag); err != nil {
-			return err
+	all := make([]string, len(tags))
+	for i, tag := range tags {
+		if tag == "" {
+			return nil, errors.New("cache: a tag is empty")
 		}
+		all[i] = written(tag)
 	}
-	return nil
+	return all, nil
 }
 
-func checkTag(tag string) error {
-	switch {
-	case tag == "":
-		return errors.New("cache: a tag is empty")
-	case len(tag) > MaxTag:
-		return fmt.Errorf("cache: a tag of %d bytes; %d are the most", len(tag), MaxTag)
-	case !utf8.ValidString(tag):
-		return errors.New("cache: a tag is not UTF-8")
+// written is a tag as it can be written down: one that is too long, or no text,
+// is replaced by its hash.
+func written(tag string) string {
+	if len(tag) <= MaxTag && utf8.ValidString(tag) {
+		return tag
 	}
-	return nil
+	sum := sha256.Sum256([]byte(tag))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
