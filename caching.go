@@ -3,6 +3,7 @@ package ashlar
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,13 @@ type caching struct {
 
 // openCache opens the app's cache.
 func (a *App) openCache() (err error) {
-	a.Cache, err = cache.New(cache.Config{MaxBytes: int64(orDefault(a.cfg.CacheSize)) << 20, Log: a.Log})
+	cfg := cache.Config{
+		MaxBytes: int64(orDefault(a.cfg.CacheSize)) << 20, Journal: journal{a.DB, a.Events}, Log: slog.New(latest{a}),
+	}
+	if a.Redis != nil {
+		cfg.Remote = a.Redis.Cache()
+	}
+	a.Cache, err = cache.New(cfg)
 	if err != nil {
 		return fmt.Errorf("ASHLAR_CACHE_SIZE: %w", err)
 	}
@@ -129,7 +136,7 @@ func (w *writing) Commit(ctx context.Context, tx *db.Tx, _ any, _ error) error {
 	return w.cache.Invalidate(ctx, tx, w.tags...)
 }
 
-func readCache(d *declaring, c *cache.Cache) {
+func readCache(d *declaring, c *cache.Cache, shared bool) {
 	stat := func(read func(cache.Stats) float64) func() float64 {
 		return func() float64 { return read(c.Stats()) }
 	}
@@ -139,6 +146,19 @@ func readCache(d *declaring, c *cache.Cache) {
 	d.read("ashlar_cache_evictions_total", "Values that were given up for want of room.", stat(func(s cache.Stats) float64 { return float64(s.Evictions) }))
 	d.read("ashlar_cache_invalidations_total", "Invalidations of this process and of others.", stat(func(s cache.Stats) float64 { return float64(s.Invalidations) }))
 	d.read("ashlar_cache_unkept_total", "Values that could not be kept, because of their tags.", stat(func(s cache.Stats) float64 { return float64(s.Unkept) }))
+	d.read("ashlar_cache_resets_total", "Times that the cache was emptied, as invalidations may have been missed.", stat(func(s cache.Stats) float64 { return float64(s.Resets) }))
+	d.read("ashlar_cache_behind_seconds", "Time since which what others invalidated is not known for certain.", stat(func(s cache.Stats) float64 { return s.Behind.Seconds() }))
+	if shared {
+		for outcome, read := range map[string]func(cache.Stats) int64{
+			"hit":     func(s cache.Stats) int64 { return s.RemoteHits },
+			"miss":    func(s cache.Stats) int64 { return s.RemoteMisses },
+			"failed":  func(s cache.Stats) int64 { return s.RemoteErrors },
+			"skipped": func(s cache.Stats) int64 { return s.RemoteSkipped },
+		} {
+			d.read("ashlar_cache_shared_total", "Values that were looked for in the tier that instances share; calls of it that failed, and that were not made after failures.",
+				stat(func(s cache.Stats) float64 { return float64(read(s)) }), metric.Label{Name: "outcome", Value: outcome})
+		}
+	}
 	const loads = "Times that a value was loaded."
 	d.read("ashlar_cache_loads_total", loads, stat(func(s cache.Stats) float64 { return float64(s.Loads - s.Failures) }), metric.Label{Name: "outcome", Value: "loaded"})
 	d.read("ashlar_cache_loads_total", loads, stat(func(s cache.Stats) float64 { return float64(s.Failures) }), metric.Label{Name: "outcome", Value: "failed"})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/cache"
+	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/logs"
 )
 
@@ -40,4 +41,10 @@ func StartedOf(a *App) { a.health.Started() }
 func UseCache(a *App, c *cache.Cache) {
 	a.Cache = c
 	a.caching = &caching{cache: c, metrics: a.metrics, kept: map[string]answers{}}
+}
+
+// NoteInvalidation writes what another process would read of an invalidation
+// whose own process died right after the commit.
+func NoteInvalidation(ctx context.Context, a *App, tx *db.Tx, tags ...string) error {
+	return journal{a.DB, a.Events}.Append(ctx, tx, cache.Note{Origin: "ins_dead", Turn: 1, Tags: tags})
 }

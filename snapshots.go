@@ -29,7 +29,7 @@ func (a *App) openMetrics() error {
 	readDatabase(d, a.DB)
 	readWork(d, a.Work)
 	readEvents(d, a.Events)
-	readCache(d, a.Cache)
+	readCache(d, a.Cache, a.Redis != nil)
 	if a.gate != nil {
 		readGate(d, a.gate)
 	}
