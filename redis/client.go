@@ -189,20 +189,18 @@ func (c *Client) live() (*session, error) {
 // do sends one command. Its error is that of ctx, of the way, or an answer of
 // the server's; nil as an answer is none.
 func (c *Client) do(ctx context.Context, s *session, command rueidis.Completed) rueidis.RedisResult {
-	if !s.enter() {
-		c.counters.refused.Add(1)
-		return rueidis.NewErrorResult(errBusy)
-	}
-	defer s.leave()
 	within, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	err := s.enter(within)
+	if err != nil {
+		c.judge(ctx, s, err)
+		return rueidis.NewErrorResult(err)
+	}
+	defer s.leave()
 	r := s.client.Do(within, command)
 	c.judge(ctx, s, r.Error())
 	return r
 }
-
-// errBusy says that as many commands wait for their answers as may.
-var errBusy = errors.New("redis: too many commands wait for an answer")
 
 // judge draws the conclusion from what became of a command.
 func (c *Client) judge(ctx context.Context, s *session, err error) {
@@ -259,7 +257,7 @@ type Stats struct {
 	Up        bool          // whether Redis can be used
 	Commands  uint64        // that were sent, each pipeline counting once
 	Failures  uint64        // of these: without a use, by time, connection or state of the server
-	Refused   uint64        // that were not sent, because Redis was away or too busy
+	Refused   uint64        // that were not sent, because Redis was away
 	Believed  uint64        // limits that were refused without asking: see [Client.Limits]
 	Episodes  uint64        // how often Redis went away
 	Away      time.Duration // for how long it was, in all

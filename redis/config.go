@@ -70,8 +70,8 @@ const defaultPort = "6379"
 // each, made for bulk; commands here are a few hundred bytes.
 const (
 	bufferSize = 16 << 10
-	ringScale  = 9
-	inFlight   = 1 << ringScale // commands that may wait for their answers
+	ringScale  = 8
+	inFlight   = 1 << ringScale // commands that wait for their answers
 )
 
 // Validate says what is wrong with the URL, if anything: "must begin with …".

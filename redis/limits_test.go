@@ -83,7 +83,7 @@ func TestLimitsAreAStoreWithoutAServer(t *testing.T) {
 func TestLimitsOfTwoClientsAreOne(t *testing.T) {
 	t.Parallel()
 	url, prefix := backing.Redis(t)
-	const there, sides, tries = 200, 8, 40
+	const there, sides, tries = 900, 500, 2 // more than may wait for their answers
 	rate, key := limit.Per(there, time.Hour), limit.Key{Limit: "orders", Who: "ann"}
 	var passed, refused atomic.Int64
 	var all sync.WaitGroup

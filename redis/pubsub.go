@@ -269,6 +269,7 @@ func (s *settings) ear(beside *session) (*session, error) {
 	options.InitAddress = []string{nodes[rand.N(len(nodes))]} //nolint:gosec // any will do
 	options.Sentinel = rueidis.SentinelOption{}
 	options.ForceSingleClient = true
+	options.WriteBufferEachConn, options.RingScaleEachConn = 1<<10, 4 // it says little
 	ctx, cancel := context.WithTimeout(beside.life, s.Dialer.Timeout)
 	defer cancel()
 	return s.open(ctx, options)

@@ -8,8 +8,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/cache"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/internal/backing"
+	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/redis"
+)
+
+// A client is what others ask for, in their own words.
+var (
+	_ cache.Bus = (*redis.Client)(nil)
+	_ event.Bus = (*redis.Client)(nil)
+	_ job.Bus   = (*redis.Client)(nil)
 )
 
 // Messages reach every subscription of their channel, in order and as they

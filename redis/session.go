@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -22,12 +21,12 @@ type session struct {
 	cluster bool
 	names   [scripts]string // what the server calls each script
 
-	waiting atomic.Int64
-	life    context.Context    // ends with the session
-	die     context.CancelFunc // only called by end
-	ending  sync.Once
-	reason  error         // why it ended; read after that
-	closed  chan struct{} // closed when nothing of the library runs any more
+	places chan struct{}      // of commands that wait for their answers
+	life   context.Context    // ends with the session
+	die    context.CancelFunc // only called by end
+	ending sync.Once
+	reason error         // why it ended; read after that
+	closed chan struct{} // closed when nothing of the library runs any more
 
 	mu          sync.Mutex
 	conns       map[net.Conn]struct{} // nil after the end
@@ -72,7 +71,7 @@ func (s *settings) options(cluster bool) rueidis.ClientOption {
 func (s *settings) open(ctx context.Context, options rueidis.ClientOption) (*session, error) {
 	made := &session{
 		cluster: !options.ForceSingleClient && options.Sentinel.MasterSet == "",
-		closed:  make(chan struct{}), conns: map[net.Conn]struct{}{},
+		places:  make(chan struct{}, inFlight), closed: make(chan struct{}), conns: map[net.Conn]struct{}{},
 	}
 	made.life, made.die = context.WithCancel(context.WithoutCancel(ctx))
 	options.DialCtxFn = func(ctx context.Context, address string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
@@ -148,18 +147,26 @@ func (s *session) watch(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// enter counts a command that will wait for its answer, if there is room for
-// it: the library's queue, once full, lets a caller wait whatever its context
+// enter waits for one of the places for commands that wait for their answers.
+// The library's own queue, once full, lets a caller wait whatever its context
 // says.
-func (s *session) enter() bool {
-	if s.waiting.Add(1) > inFlight {
-		s.waiting.Add(-1)
-		return false
+func (s *session) enter(ctx context.Context) error {
+	select {
+	case s.places <- struct{}{}:
+		return nil
+	default:
 	}
-	return true
+	select {
+	case s.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.life.Done():
+		return s.reason
+	}
 }
 
-func (s *session) leave() { s.waiting.Add(-1) }
+func (s *session) leave() { <-s.places }
 
 // tally counts a command, and reports whether so many were late within a
 // second that the session should end.
