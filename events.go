@@ -16,7 +16,11 @@ import (
 
 // openEvents opens the log of what happens.
 func (a *App) openEvents() (err error) {
-	a.Events, err = event.Open(event.Config{DB: a.DB, Log: slog.New(latest{a}), Keep: a.cfg.EventsKeep})
+	cfg := event.Config{DB: a.DB, Log: slog.New(latest{a}), Keep: a.cfg.EventsKeep}
+	if a.Redis != nil {
+		cfg.Bus = a.Redis
+	}
+	a.Events, err = event.Open(cfg)
 	return err
 }
 

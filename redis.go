@@ -83,7 +83,7 @@ func (a *App) reportRedis(ctx context.Context) error {
 }
 
 // revocationsChannel is where instances are told to look for revocations.
-const revocationsChannel = "revocations"
+const revocationsChannel = "ashlar_revocations"
 
 // announceRevocations tells other instances, after each commit, to look. It is
 // apart from the commit, which waits for nobody.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,10 @@ import (
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/internal/backing"
+	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -260,5 +264,122 @@ func TestRedisSettings(t *testing.T) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
 		})
+	}
+}
+
+// While an app serves, it listens to what others say of revocations, jobs and
+// events.
+func TestServingListensToRedis(t *testing.T) {
+	t.Parallel()
+	app := ashlartest.Open(t, "REDIS_URL", backing.RedisServer(t).URL()+"?"+patient, "ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0")
+	ran := make(chan string, 1)
+	app.Mount(ashlar.Module{Name: "later", Jobs: []job.Handler{job.On(greetLater, func(_ context.Context, in name) error {
+		ran <- in.Name
+		return nil
+	})}})
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- app.Run(ctx) }()
+	eventually(t, 20*time.Second, "three channels are heard", func() bool { return app.Redis.Stats().Heard == 3 })
+	_, err := db.InTx(ctx, app.DB, func(tx *db.Tx) (struct{}, error) { return struct{}{}, greetLater.Add(ctx, tx, name{"ann"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-ran; got != "ann" {
+		t.Errorf("the job greets %q", got)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// What a request costs Redis: one command for the limit that everybody has, one
+// for all that its operation declares, and one for those that count by its
+// input; nothing once it is known to be refused.
+func TestLimitsCostRoundTrips(t *testing.T) {
+	t.Parallel()
+	app := limited(t, "REDIS_URL", backing.RedisServer(t).URL()+"?"+patient)
+	ann := app.AsRole("ann", "one", "clerk")
+	for _, c := range []struct {
+		target   string
+		status   int
+		commands uint64
+	}{
+		{"/open/a", 200, 1},
+		{"/mine/a", 200, 2},
+		{"/named/a", 200, 2},
+		{"/many/a", 200, 3}, // two by who calls, one by the input
+		{"/mine/a", 200, 2},
+		{"/mine/a", 429, 2},
+		{"/mine/a", 429, 1},
+		{"/mine/a", 429, 1},
+	} {
+		before := app.Redis.Stats().Commands
+		if got := ann.Do("GET", c.target, ""); got.Code != c.status {
+			t.Errorf("%s answers %d, want %d", c.target, got.Code, c.status)
+		}
+		if got := app.Redis.Stats().Commands - before; got != c.commands {
+			t.Errorf("%s, answered %d, costs %d commands, want %d", c.target, c.status, got, c.commands)
+		}
+	}
+}
+
+// P15.12: what is published on one instance reaches those who listen on
+// another one as soon as Redis passes it on, once and in order.
+func TestEventsTravelByRedis(t *testing.T) {
+	t.Parallel()
+	env := []string{
+		"REDIS_URL", backing.RedisServer(t).URL() + "?" + patient, "DATABASE_URL", "sqlite:" + t.TempDir() + "/app.db",
+		"ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0",
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var apps [2]*ashlartest.App
+	served := make(chan error, len(apps))
+	for i := range apps {
+		app := ashlartest.Open(t, env...)
+		app.Mount(greetings())
+		app.Migrate()
+		go func() { served <- app.Run(ctx) }()
+		eventually(t, 20*time.Second, "it listens", func() bool { return app.Redis.Stats().Heard > 0 })
+		apps[i] = app
+	}
+	parcels := make(chan consignment, 100)
+	listening := event.Listen(ctx, apps[1].Events, shipped, nil)
+	go func() {
+		for p, err := range listening {
+			if err == nil {
+				parcels <- p
+			}
+		}
+	}()
+	awaits(t, apps[1], "ashlar_events_subscribers", func(v float64) bool { return v == 1 })
+	eventually(t, 20*time.Second, "all is heard", func() bool {
+		return apps[0].Redis.Stats().Heard >= 2 && apps[1].Redis.Stats().Heard >= 2
+	})
+	var took []time.Duration
+	for i := range 9 {
+		began, want := time.Now(), strconv.Itoa(i)
+		_, err := db.InTx(ctx, apps[0].DB, func(tx *db.Tx) (struct{}, error) {
+			return struct{}{}, shipped.Publish(ctx, tx, consignment{want})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := <-parcels; got.ID != want {
+			t.Fatalf("got %q, want %q", got.ID, want)
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	t.Logf("known to a listener on the other instance after %v in the median, %v at most", took[len(took)/2], took[len(took)-1])
+	if got := took[len(took)/2]; got > event.DefaultPoll/2 {
+		t.Errorf("known after %v in the median, as if nobody told", got)
+	}
+	stop()
+	for range apps {
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	}
 }
