@@ -119,7 +119,7 @@ func TestEventsOfARunningApp(t *testing.T) {
 			bills <- p
 		}
 	}()
-	awaits(t, app, "ashlar_events_subscribers", func(v float64) bool { return v == 2 })
+	awaits(t, app, "ashlar_events_subscribers", func(v float64) bool { return v == 3 }) // the consumer, the cache and this one
 	_, err := db.InTx(ctx, app.DB, func(tx *db.Tx) (struct{}, error) {
 		return struct{}{}, shipped.Publish(ctx, tx, consignment{"a"})
 	})

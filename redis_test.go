@@ -353,7 +353,7 @@ func TestEventsTravelByRedis(t *testing.T) {
 			}
 		}
 	}()
-	awaits(t, apps[1], "ashlar_events_subscribers", func(v float64) bool { return v == 1 })
+	awaits(t, apps[1], "ashlar_events_subscribers", func(v float64) bool { return v == 2 })
 	eventually(t, 20*time.Second, "all is heard", func() bool {
 		return apps[0].Redis.Stats().Heard >= 2 && apps[1].Redis.Stats().Heard >= 2
 	})
