@@ -100,7 +100,6 @@ var libraries = map[string]string{
 	"github.com/alecthomas/kong":          ". cmd/...",
 	"github.com/coder/websocket":          "live",
 	"github.com/coreos/go-oidc/v3":        "auth/oidc",
-	"github.com/failsafe-go/failsafe-go":  "outbound",
 	"github.com/go-json-experiment/json":  "internal/codec",
 	"github.com/golang-jwt/jwt/v5":        "auth",
 	"github.com/google/uuid":              "id",
