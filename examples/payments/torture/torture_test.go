@@ -94,7 +94,6 @@ func torture(t *testing.T, s setting) {
 		t.Fatal(err)
 	}
 
-
 	h, over := newHistory(), make(chan struct{})
 	ctx, cancel := context.WithTimeout(t.Context(), duration+2*time.Minute)
 	defer cancel()
