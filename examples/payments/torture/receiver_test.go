@@ -27,13 +27,14 @@ type receiver struct {
 	check    webhook.Verifier
 	arrived  int
 	accepted map[string]bool  // events that it answered with success
+	refused  map[string]bool  // events that it has turned away once
 	version  map[string]int64 // of each payment, the newest that it accepted
 	wrong    []string
 }
 
 func newReceiver(t testing.TB, random *rand.Rand) *receiver {
 	t.Helper()
-	r := &receiver{random: random, accepted: map[string]bool{}, version: map[string]int64{}}
+	r := &receiver{random: random, accepted: map[string]bool{}, refused: map[string]bool{}, version: map[string]int64{}}
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	r.url = server.URL + "/hook"
@@ -75,11 +76,14 @@ func (r *receiver) judge(header http.Header, body []byte) (status int, wait time
 		r.note("version %d of %s came while version %d was not accepted", p.Version, p.ID, r.version[p.ID]+1)
 	}
 	if r.moody.Load() {
-		switch r.random.IntN(12) {
-		case 0:
-			return http.StatusInternalServerError, 0
-		case 1:
-			return http.StatusServiceUnavailable, 0
+		mood := r.random.IntN(12)
+		if mood < 2 && (*length == 0 || r.refused[id]) {
+			mood = 3 // or the sender may not try again for minutes
+		}
+		switch mood {
+		case 0, 1:
+			r.refused[id] = true
+			return []int{http.StatusInternalServerError, http.StatusServiceUnavailable}[mood], 0
 		case 2: // it takes effect here, and the sender does not learn of it
 			r.accept(id, p)
 			return 0, 0

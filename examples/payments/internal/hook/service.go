@@ -89,8 +89,7 @@ func (s *Service) Create(ctx context.Context, in Subscription) (Created, error) 
 		filters[i] = string(f)
 	}
 	e, secret, err := s.hooks.Create(ctx, owner, webhook.NewEndpoint{URL: in.URL, Types: filters, Description: in.Description})
-	var bad fault.Violations
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[fault.Violations](err); ok {
 		named := make(fault.Violations, len(bad))
 		for i, v := range bad {
 			if v.Pointer == "/types" { // as it is called here
