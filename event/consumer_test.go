@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,9 +213,11 @@ func TestAFailureIsTriedAgainLater(t *testing.T) {
 func TestAPoisonEventIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	inBubble(t, event.Config{}, func(t *testing.T, b *bench) {
-		calls, poison := 0, true
+		calls := 0
+		var poison atomic.Bool
+		poison.Store(true)
 		stop := b.consume(noting("picky", func(r *event.Record, attempt int) error {
-			if string(r.Payload) != "13" || !poison {
+			if string(r.Payload) != "13" || !poison.Load() {
 				return nil
 			}
 			calls++
@@ -253,7 +256,7 @@ func TestAPoisonEventIsADeadLetter(t *testing.T) {
 		if got := b.noted("picky"); got != "20 21" || calls != 8 {
 			t.Errorf("%s after %d calls", got, calls)
 		}
-		poison = false
+		poison.Store(false)
 		if n, err := b.Retry(t.Context(), "picky", dead[0].ID); n != 1 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
@@ -326,9 +329,10 @@ func TestSkipLetsLaterEventsOvertake(t *testing.T) {
 func TestHaltKeepsTheOrderOfAll(t *testing.T) {
 	t.Parallel()
 	inBubble(t, event.Config{}, func(t *testing.T, b *bench) {
-		poison := true
+		var poison atomic.Bool
+		poison.Store(true)
 		stop := b.consume(noting("strict", func(r *event.Record, attempt int) error {
-			if string(r.Payload) == "2" && poison {
+			if string(r.Payload) == "2" && poison.Load() {
 				return errTest
 			}
 			return nil
@@ -343,7 +347,7 @@ func TestHaltKeepsTheOrderOfAll(t *testing.T) {
 		if err := b.Refresh(t.Context()); err != nil || !b.Stats().Consumers[0].Halted || b.Stats().Consumers[0].Lag != 2 {
 			t.Errorf("%+v, %v", b.Stats().Consumers, err)
 		}
-		poison = false
+		poison.Store(false)
 		after(event.DefaultLongest)
 		s = b.consumer("strict")
 		if got := b.noted("strict"); got != "1 2 3" || s.Error != "" || s.Position != 3 {
@@ -356,9 +360,10 @@ func TestHaltKeepsTheOrderOfAll(t *testing.T) {
 func TestParkedEventsAreBounded(t *testing.T) {
 	t.Parallel()
 	inBubble(t, event.Config{}, func(t *testing.T, b *bench) {
-		poison := true
+		var poison atomic.Bool
+		poison.Store(true)
 		stop := b.consume(noting("full", func(r *event.Record, attempt int) error {
-			if poison && r.Key == "bad" {
+			if poison.Load() && r.Key == "bad" {
 				return errTest
 			}
 			return nil
@@ -373,7 +378,7 @@ func TestParkedEventsAreBounded(t *testing.T) {
 		if got := b.noted("full"); got != "" || s.Parked != 3 || s.Position != 3 || s.Error == "" {
 			t.Errorf("%s, %+v", got, s)
 		}
-		poison = false
+		poison.Store(false)
 		if _, err := b.Retry(t.Context(), "full"); err != nil {
 			t.Error(err)
 		}

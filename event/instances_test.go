@@ -188,9 +188,11 @@ func TestConsumersSpread(t *testing.T) {
 			}
 		}
 		publish(5 * time.Second)
+		mu.Lock()
 		if len(working[0]) != 4 {
 			t.Errorf("alone it works on %v", working[0])
 		}
+		mu.Unlock()
 		stops = append(stops, list[1].start(consumers(1)...)) // a second process starts
 		publish(time.Minute)
 		mu.Lock()

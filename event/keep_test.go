@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,10 +165,11 @@ func TestRunSweeps(t *testing.T) {
 func TestStatsTellWhatIsWaiting(t *testing.T) {
 	t.Parallel()
 	inBubble(t, event.Config{}, func(t *testing.T, b *bench) {
-		hold := true
+		var hold atomic.Bool
+		hold.Store(true)
 		stop := b.start(
 			noting("held", func(*event.Record, int) error {
-				if hold {
+				if hold.Load() {
 					return errTest
 				}
 				return nil
@@ -187,7 +189,7 @@ func TestStatsTellWhatIsWaiting(t *testing.T) {
 		if rare.Name != "rare" || rare.Lag != 0 || rare.Behind != 0 || rare.Halted {
 			t.Errorf("%+v", rare)
 		}
-		hold = false
+		hold.Store(false)
 		after(10 * time.Minute)
 		if held := b.Stats().Consumers[0]; held.Lag != 0 || held.Halted {
 			t.Errorf("%+v", held)

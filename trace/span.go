@@ -57,14 +57,11 @@ func (s Span) Leaf(kind Kind, name string, attrs ...Attr) Span {
 	if s.in == nil {
 		return Span{}
 	}
-	s.in.mu.Lock()
-	over := s.in.over
-	parent := s.at.Context.SpanID
-	s.in.mu.Unlock()
-	if over {
+	at := s.Context() // zero if it is over: the memory is somebody else's by then
+	if !at.Valid() {
 		return Span{}
 	}
-	return s.in.begin(parent, kind, name, attrs)
+	return s.in.begin(at.SpanID, kind, name, attrs)
 }
 
 // Do runs fn in a span, which fails if fn does: one round of a background task.
