@@ -49,7 +49,8 @@ func (a *App) Handler() (http.Handler, error) {
 			errs = append(errs, o.Mistakef("%w", err))
 		}
 	}
-	errs = append(errs, a.mountBuiltin(mux))
+	var public http.Handler
+	errs = append(errs, a.mountBuiltin(mux), a.mountSocket(mux, &public))
 	for _, raw := range a.raw {
 		if err := mux.Handle(raw.pattern, a.meters.meter(raw.pattern, serve.WithScope(raw.handler))); err != nil {
 			errs = append(errs, fmt.Errorf("handler %s: %w", raw.pattern, err))
@@ -59,7 +60,8 @@ func (a *App) Handler() (http.Handler, error) {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	return serve.Observe(mux, observer), nil
+	public = serve.Observe(mux, observer)
+	return public, nil
 }
 
 // derive returns the handler of an operation, of whatever kind.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
@@ -17,10 +18,16 @@ func (h *Handler) admit(ctx context.Context, s *scope.Scope, header http.Header,
 	if limits := h.server.cfg.Limits; limits != nil {
 		err = limits.Enter(ctx, header, err)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case h.spec.Access != op.ByEveryone && !s.Principal.Granted.Has(h.needs):
+	}
+	return h.permit(ctx, header, s.Principal)
+}
+
+// permit refuses a principal that may not, or too often.
+func (h *Handler) permit(ctx context.Context, header http.Header, who access.Principal) error {
+	switch {
+	case h.spec.Access != op.ByEveryone && !who.Granted.Has(h.needs):
 		return h.denied()
 	case h.quota != nil: // those who may not must not spend what others may
 		return h.quota.Take(ctx, header, nil)

@@ -62,6 +62,23 @@ type Config struct {
 	// Retry is how long a caller is told to wait before it comes back, and up
 	// to as long again, so that not all come at once: 2s if zero.
 	Retry time.Duration
+	// Origins are the origins whose pages may open a WebSocket, as browsers
+	// send them, beside those of the host that was asked. OriginCredentials lets
+	// them come with cookies.
+	Origins           []string
+	OriginCredentials bool
+	// MaxMessage is the greatest message of a WebSocket's caller, in bytes:
+	// 64 KiB if zero. MessageRate is how many may come in a second, and twice as
+	// many at once: 50 if zero.
+	MaxMessage  int64
+	MessageRate int
+	// TokenWait is how long a WebSocket may be open before its caller has said
+	// who it is: 10s if zero.
+	TokenWait time.Duration
+	// Compress lets messages of WebSockets be compressed, where the other side
+	// can. It is off because it costs memory and time for each of them, and
+	// because the length of what is compressed tells something of secrets in it.
+	Compress bool
 	// DrainRate is how many streams a second are ended at shutdown: 2 000 if
 	// zero. What does not fit into the time there is goes faster.
 	DrainRate int
@@ -73,6 +90,8 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Most = cmp.Or(max(c.Most, 0), 20_000)
 	c.MostEach = cmp.Or(max(c.MostEach, 0), 100)
+	c.MaxMessage = cmp.Or(max(c.MaxMessage, 0), 64<<10)
+	c.MessageRate = cmp.Or(max(c.MessageRate, 0), 50)
 	c.DrainRate = cmp.Or(max(c.DrainRate, 0), 2000)
 	for _, d := range []struct {
 		of       *time.Duration
@@ -83,6 +102,7 @@ func (c Config) withDefaults() Config {
 		{&c.Recheck, 2 * time.Second},
 		{&c.Grace, 100 * time.Millisecond},
 		{&c.Retry, 2 * time.Second},
+		{&c.TokenWait, 10 * time.Second},
 	} {
 		*d.of = cmp.Or(max(*d.of, 0), d.standard)
 	}

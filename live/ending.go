@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
@@ -28,11 +29,13 @@ const (
 	Expired
 	// Draining is a shutdown, after which the caller comes back elsewhere.
 	Draining
+	// Violated is a caller of a WebSocket that did what it must not.
+	Violated
 	// Reasons is how many there are.
 	Reasons
 )
 
-var reasonNames = [Reasons]string{"completed", "failed", "left", "slow", "revoked", "expired", "draining"}
+var reasonNames = [Reasons]string{"completed", "failed", "left", "slow", "revoked", "expired", "draining", "violated"}
 
 func (r Reason) String() string {
 	if r < Reasons {
@@ -46,22 +49,58 @@ type ending struct {
 	reason Reason
 	err    error         // of Failed and Revoked: what the caller is told; of others for nobody
 	retry  time.Duration // of Draining
+	broken *violation    // of Violated
 }
 
-// lastWords is the last event of a stream, if there is somebody to hear it.
-func (e *ending) lastWords(traceID string) []byte {
-	switch e.reason {
-	case Completed, Expired:
-		return sse.Append(nil, "", eventEnd, []byte(`{"code":"`+e.reason.String()+`"}`))
-	case Draining:
-		return sse.Append(sse.AppendRetry(nil, e.retry), "", eventEnd, []byte(`{"code":"draining"}`))
-	case Failed:
-		return sse.Append(nil, "", eventError, problemOf(e.err, traceID))
-	case Revoked:
-		return sse.Append(nil, "", eventEnd, problemOf(e.err, traceID))
-	case Left, Slow, Reasons:
+// told reports whether there is somebody to tell.
+func (e *ending) told() bool { return e.reason != Left && e.reason != Slow && e.reason != Violated }
+
+// kind is the kind of the last event.
+func (e *ending) kind() string {
+	if e.reason == Failed {
+		return eventError
 	}
-	return nil
+	return eventEnd
+}
+
+// code is that of the end: of its fault, or the reason.
+func (e *ending) code() string {
+	if e.broken != nil {
+		return e.broken.reason
+	}
+	if e.reason == Failed || e.reason == Revoked {
+		return fault.ProblemOf(e.err, "").Code
+	}
+	return e.reason.String()
+}
+
+// data is what the last event says.
+func (e *ending) data(traceID string) []byte {
+	switch e.reason {
+	case Failed, Revoked:
+		return problemOf(e.err, traceID)
+	case Draining:
+		return fmt.Appendf(nil, `{"code":"draining","retry_ms":%d}`, e.retry.Milliseconds())
+	case Completed, Left, Slow, Expired, Violated, Reasons:
+	}
+	return []byte(`{"code":"` + e.reason.String() + `"}`)
+}
+
+// lastEvent is the last event of a stream, or nil where nobody hears it.
+func (e *ending) lastEvent(traceID string) []byte {
+	if !e.told() {
+		return nil
+	}
+	var b []byte
+	if e.reason == Draining {
+		b = sse.AppendRetry(nil, e.retry)
+	}
+	return sse.Append(b, "", e.kind(), e.data(traceID))
+}
+
+// lastMessage is the same for a WebSocket.
+func (e *ending) lastMessage(traceID string) []byte {
+	return append(append(appendMember(nil, "", e.kind()), e.data(traceID)...), '}')
 }
 
 // problemOf writes the problem document that err is to a caller.

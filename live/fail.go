@@ -19,18 +19,22 @@ func (h *Handler) fail(s *scope.Scope, w http.ResponseWriter, r *http.Request, e
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		err = gone(err) // the caller is: nothing failed
 	}
-	p := fault.ProblemOf(err, traceID(s))
-	s.Code = p.Code
-	h.logFailure(s, p, err)
-	header := w.Header()
-	if challenge := h.server.cfg.Challenge; challenge != nil && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden) {
+	h.logFailure(s, fault.ProblemOf(err, ""), err)
+	h.announce(w.Header())
+	h.server.refuse(s, w, err)
+}
+
+// refuse answers with a problem.
+func (s *Server) refuse(sc *scope.Scope, w http.ResponseWriter, err error) {
+	p := fault.ProblemOf(err, traceID(sc))
+	sc.Code = p.Code
+	if challenge := s.cfg.Challenge; challenge != nil && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden) {
 		if value := challenge(err); value != "" {
-			header["Www-Authenticate"] = []string{value}
+			w.Header()["Www-Authenticate"] = []string{value}
 		}
 	}
-	h.announce(header)
 	if err := fault.Write(w, p); err != nil {
-		h.server.cfg.Log.WarnContext(s, "a problem could not be written", "op", h.spec.Name, "code", p.Code, "error", err)
+		s.cfg.Log.WarnContext(sc, "a problem could not be written", "code", p.Code, "error", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,6 +35,10 @@ type Handler struct {
 	input    *input.Input
 	resumes  bool // the input has a member for Last-Event-ID
 	encoder  *codec.Encoder
+	whole    *codec.Decoder // of the input as one object, for sockets
+	rest     *codec.Decoder // of the same without its member for Last-Event-ID
+	after    *codec.Field   // that member
+	once     once
 	tally    tally
 }
 
@@ -145,42 +150,73 @@ func (h *Handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		}
 		defer h.gate.Leave() // what is left to do is only to be open
 	}
-	outer := access.From(r.Context())
-	if err := h.admit(ctx, s, w.Header(), r); err != nil {
-		return nil, err
+	socket := upgrading(r)
+	if socket {
+		var err error
+		if r, err = h.server.checkOrigin(r); err == nil {
+			err = checkHandshake(w, r)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	if !input.Accepts(r.Header["Accept"], MediaType) {
-		return nil, fault.ErrNotAcceptable.Because("The answer is %s; Accept must admit it.", MediaType)
+	base, outer := context.WithoutCancel(r.Context()), access.From(r.Context())
+	err := h.admit(ctx, s, w.Header(), r)
+	if socket && unknown(err) {
+		return nil, h.await(base, s, w, r)
 	}
-	last, err := lastEventID(r.Header)
 	if err != nil {
 		return nil, err
 	}
-	in, open := h.spec.NewStream()
-	if err := h.read(r, last, in); err != nil {
-		return nil, err
+	if !socket && !input.Accepts(r.Header["Accept"], MediaType) {
+		return nil, fault.ErrNotAcceptable.Because("The answer is %s; Accept must admit it.", MediaType)
 	}
-	if h.quota != nil && h.spec.CountsInput() {
-		if err := h.quota.Take(ctx, w.Header(), in); err != nil {
-			return nil, err
-		}
+	last, items, err := h.take(ctx, w.Header(), r)
+	if err != nil {
+		return nil, err
 	}
 	if r.Method == http.MethodHead {
 		h.dress(w.Header())
 		w.WriteHeader(http.StatusOK)
 		return nil, nil //nolint:nilnil // nothing has to be held
 	}
-	st := h.newStream(s, r, last, outer)
-	if err := h.server.enter(st); err != nil {
+	st := h.newStream(base, s, h.server.keep(base, r, outer), last)
+	st.spans.Store(&s.Spans) // what happens until it is open is part of the request
+	if err := st.enter(ctx); err != nil {
 		return nil, err
 	}
-	if h.places != nil {
-		if err := h.places.Enter(ctx); err != nil {
-			h.server.leave(st)
-			return nil, err
+	var hold *held
+	err = st.begin(r.Context().Done(), items(st), func() (err error) {
+		if socket {
+			return st.upgrade(s, w, r)
+		}
+		hold, err = st.listen(s, w, r)
+		return err
+	})
+	return hold, err
+}
+
+// unknown reports whether an error says that nobody has said who it is.
+func unknown(err error) bool {
+	f, ok := fault.Of(err)
+	return ok && f.Code() == fault.ErrUnauthenticated.Code()
+}
+
+// take reads the request: what was seen last, and the function with its input.
+func (h *Handler) take(ctx context.Context, header http.Header, r *http.Request) (last string, items func(context.Context) iter.Seq2[any, error], err error) {
+	if last, err = lastEventID(r.Header); err != nil {
+		return "", nil, err
+	}
+	in, items := h.spec.NewStream()
+	if err := h.read(r, last, in); err != nil {
+		return "", nil, err
+	}
+	if h.quota != nil && h.spec.CountsInput() {
+		if err := h.quota.Take(ctx, header, in); err != nil {
+			return "", nil, err
 		}
 	}
-	return st.open(s, w, r, open(st))
+	return last, items, nil
 }
 
 // read fills the input. Whoever comes back says with Last-Event-ID where it

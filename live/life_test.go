@@ -138,7 +138,7 @@ func TestLeaving(t *testing.T) {
 	if err := <-cause; err == nil || err.Error() != "the stream ended: left" {
 		t.Errorf("the function's context ended with %v", err)
 	}
-	s.eventually("the log says so", func() bool { return strings.Contains(s.log.String(), `msg="stream ended" op=notes.watch reason=left`) })
+	s.eventually("the log says so", func() bool { return strings.Contains(s.log.String(), `op=notes.watch transport=sse reason=left`) })
 }
 
 // A caller that talks on a stream has nothing to say there.
@@ -180,7 +180,7 @@ func TestSlowReader(t *testing.T) {
 	}
 	defer conn.Close()
 	_, _ = io.WriteString(conn, "GET /flood HTTP/1.1\r\nHost: a\r\nAuthorization: ann\r\n\r\n")
-	s.eventually("it is dropped", func() bool { return strings.Contains(s.log.String(), "op=notes.flood reason=slow") })
+	s.eventually("it is dropped", func() bool { return strings.Contains(s.log.String(), "op=notes.flood transport=sse reason=slow") })
 	l := s.listen("/notes")
 	l.expect(event{"note_1", "note", `{"n":1}`})
 }
@@ -321,8 +321,8 @@ func TestDrain(t *testing.T) {
 			pauses := map[string]bool{}
 			for _, a := range answers {
 				first, rest, _ := strings.Cut(a, "\n\n")
-				var at, again int
-				if n, err := fmt.Sscanf(first+"\n"+rest, "retry: %d\nretry: %d\nevent: end\ndata: {\"code\":\"draining\"}\n", &at, &again); n != 2 || err != nil || again < 2000 || again >= 4000 {
+				var at, again, said int
+				if n, err := fmt.Sscanf(first+"\n"+rest, "retry: %d\nretry: %d\nevent: end\ndata: {\"code\":\"draining\",\"retry_ms\":%d}\n", &at, &again, &said); n != 3 || said != again || err != nil || again < 2000 || again >= 4000 {
 					t.Fatalf("a stream was told %q: %v", a, err)
 				}
 				pauses[rest] = true

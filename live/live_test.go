@@ -49,11 +49,14 @@ type people struct {
 	policy  access.Policy
 	revoked map[string]error
 	may     map[string][]access.Permission
+	names   map[string]string // of tokens that are not called as their holder
+	counts  map[string]int
+	seen    func(*http.Request)
 }
 
 func newPeople() *people {
-	p := &people{revoked: map[string]error{}, may: map[string][]access.Permission{"ann": {read}, "bob": {read}, "eve": {}}}
-	_, _ = p.policy.Register(read)
+	p := &people{revoked: map[string]error{}, names: map[string]string{}, counts: map[string]int{}, may: map[string][]access.Permission{"ann": {read}, "bob": {read}, "eve": {}}}
+	_, _ = p.policy.Register(read, "notes:write")
 	return p
 }
 
@@ -63,12 +66,19 @@ func (p *people) authenticate(r *http.Request) (access.Principal, error) {
 	if who := access.From(r.Context()); !who.Anonymous() {
 		return who, nil
 	}
-	name := r.Header.Get("Authorization")
+	if p.seen != nil {
+		p.seen(r)
+	}
+	name := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if name == "" {
 		return access.Principal{}, fault.ErrUnauthenticated
 	}
+	p.counts[name]++
 	if err := p.revoked[name]; err != nil {
 		return access.Principal{}, err
+	}
+	if whose := p.names[name]; whose != "" {
+		name = whose
 	}
 	may, known := p.may[name]
 	if !known {
@@ -83,6 +93,20 @@ func (p *people) revoke(name string, err error) {
 	p.revoked[name] = err
 }
 
+// rename has a token stand for somebody.
+func (p *people) rename(token, name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.names[token] = name
+}
+
+// asked is how often somebody has come with a token.
+func (p *people) asked(token string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts[token]
+}
+
 func (p *people) grant(name string, may ...access.Permission) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,11 +117,13 @@ func (p *people) grant(name string, may ...access.Permission) {
 type site struct {
 	*httptest.Server
 
-	t       *testing.T
-	people  *people
-	streams *live.Server
-	log     *lines
-	mux     *http.ServeMux
+	t        *testing.T
+	people   *people
+	cfg      live.Config
+	streams  *live.Server
+	handlers []*live.Handler
+	log      *lines
+	mux      *http.ServeMux
 }
 
 func newSite(t *testing.T, cfg live.Config, operations ...op.Operation) *site {
@@ -105,12 +131,13 @@ func newSite(t *testing.T, cfg live.Config, operations ...op.Operation) *site {
 	s := &site{t: t, people: newPeople(), log: &lines{}, mux: http.NewServeMux()}
 	cfg.Policy, cfg.Authenticate = &s.people.policy, s.people.authenticate
 	cfg.Log = slog.New(slog.NewTextHandler(s.log, nil))
-	s.streams = live.New(cfg)
+	s.cfg, s.streams = cfg, live.New(cfg)
 	for _, o := range operations {
 		h, err := s.streams.Handler(o)
 		if err != nil {
 			t.Fatal(err)
 		}
+		s.handlers = append(s.handlers, h)
 		s.mux.Handle(o.Spec().Pattern(), h)
 	}
 	s.Server = httptest.NewServer(s.mux)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,29 +16,49 @@ import (
 // Server serves streams and knows all that are open. Make one with [New]; it
 // is safe for concurrent use.
 type Server struct {
-	cfg Config
+	cfg     Config
+	origins map[string]bool // whose pages may open a WebSocket
 
 	mu       sync.Mutex
-	open     map[*stream]struct{}
+	open     map[member]struct{}
 	each     map[string]int // by who has them
 	sweeping bool
 	drained  chan struct{} // closed when none is left; nil until the shutdown
+
+	sockets socketTally
+}
+
+// member is what may be open: a stream, or a socket that has several.
+type member interface {
+	// owner is whom it counts for.
+	owner() string
+	// check ends it if it must not be open any more.
+	check(ctx context.Context, now time.Time)
+	// stop ends it.
+	stop(e *ending)
+	// alone reports whether it has a connection of its own.
+	alone() bool
 }
 
 // New returns a server of streams. It does nothing until one is open.
 func New(cfg Config) *Server {
-	return &Server{cfg: cfg.withDefaults(), open: map[*stream]struct{}{}, each: map[string]int{}}
+	s := &Server{cfg: cfg.withDefaults(), origins: map[string]bool{}, open: map[member]struct{}{}, each: map[string]int{}}
+	for _, origin := range cfg.Origins {
+		s.origins[origin] = true
+	}
+	return s
 }
 
-// Open returns how many streams are open.
+// Open returns how many streams are open; a socket that may have several counts
+// as one more.
 func (s *Server) Open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.open)
 }
 
-// enter gives a stream its place, or refuses it.
-func (s *Server) enter(st *stream) error {
+// enter gives a member its place, or refuses it.
+func (s *Server) enter(m member) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -45,11 +66,11 @@ func (s *Server) enter(st *stream) error {
 		return fault.ErrUnavailable.Because("The service shuts down. Come back in a moment.")
 	case len(s.open) >= s.cfg.Most:
 		return op.ErrStreamsFull.Because("More streams are open than the service can bear. Come back later.").After(s.pause())
-	case s.each[st.who] >= s.cfg.MostEach:
-		return op.ErrStreams.Because("You have %d streams open, which is as many as you may.", s.cfg.MostEach)
+	case s.each[m.owner()] >= s.cfg.MostEach:
+		return s.tooMany()
 	}
-	s.open[st] = struct{}{}
-	s.each[st.who]++
+	s.open[m] = struct{}{}
+	s.each[m.owner()]++
 	if !s.sweeping {
 		s.sweeping = true
 		go s.sweep()
@@ -57,25 +78,29 @@ func (s *Server) enter(st *stream) error {
 	return nil
 }
 
+func (s *Server) tooMany() error {
+	return op.ErrStreams.Because("You have %d streams open, which is as many as you may.", s.cfg.MostEach)
+}
+
 // leave gives the place back.
-func (s *Server) leave(st *stream) {
+func (s *Server) leave(m member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.open, st)
-	if s.each[st.who]--; s.each[st.who] == 0 {
-		delete(s.each, st.who)
+	delete(s.open, m)
+	if s.each[m.owner()]--; s.each[m.owner()] == 0 {
+		delete(s.each, m.owner())
 	}
 	if len(s.open) == 0 && s.drained != nil {
 		close(s.drained)
 	}
 }
 
-// all appends the streams that are open.
-func (s *Server) all(to []*stream) []*stream {
+// all appends what is open.
+func (s *Server) all(to []member) []member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for st := range s.open {
-		to = append(to, st)
+	for m := range s.open {
+		to = append(to, m)
 	}
 	return to
 }
@@ -91,11 +116,11 @@ func (s *Server) Drain(ctx context.Context) {
 	}
 	pace := time.NewTicker(drainTick)
 	defer pace.Stop()
-	all := s.all(nil)
+	all := slices.DeleteFunc(s.all(nil), func(m member) bool { return !m.alone() })
 	for len(all) > 0 {
 		batch := s.batch(ctx, len(all))
-		for _, st := range all[:batch] {
-			go st.stop(&ending{reason: Draining, retry: s.pause()})
+		for _, m := range all[:batch] {
+			go m.stop(&ending{reason: Draining, retry: s.pause()})
 		}
 		if all = all[batch:]; len(all) == 0 {
 			break
@@ -139,8 +164,10 @@ func (s *Server) shut() <-chan struct{} {
 }
 
 // pause is what a caller waits before it comes back.
-func (s *Server) pause() time.Duration {
-	return s.cfg.Retry + rand.N(s.cfg.Retry) //nolint:gosec // it only has to differ
+func (s *Server) pause() time.Duration { return s.cfg.Retry + jitter(s.cfg.Retry) }
+
+func jitter(most time.Duration) time.Duration {
+	return rand.N(most) //nolint:gosec // it only has to differ
 }
 
 // whose is whom a stream counts for: its principal, or else the network of the

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
-	"github.com/ashlar-go/ashlar/internal/sse"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/trace"
 )
@@ -23,9 +20,9 @@ type stream struct {
 	scope.Scope
 
 	h          *Handler
-	who        string        // whom it counts for
-	credential *http.Request // asks again for the caller; nil where nobody had to be known
-	until      time.Time     // when its time is over; zero is never
+	who        string      // whom it counts for
+	credential *credential // asks again for the caller; nil where nobody had to be known
+	until      time.Time   // when its time is over; zero is never
 	cancel     context.CancelCauseFunc
 	begun      time.Time
 
@@ -47,11 +44,12 @@ type opening struct {
 	done    chan struct{} // closed when the request has opened, or given up
 }
 
-func (h *Handler) newStream(s *scope.Scope, r *http.Request, last string, outer access.Principal) *stream {
-	st := &stream{h: h, begun: time.Now()}
-	base := context.WithoutCancel(r.Context())
+// newStream returns a stream that nobody has opened yet. Its context has the
+// values of base, and what is known of the request s.
+func (h *Handler) newStream(base context.Context, s *scope.Scope, c *credential, last string) *stream {
+	st := &stream{h: h, begun: time.Now(), who: whose(s)}
 	if h.spec.Access != op.ByEveryone {
-		st.credential = h.credentialOf(base, r, outer)
+		st.credential = c
 	}
 	if h.spec.Timeout > 0 {
 		st.until = st.begun.Add(h.spec.Timeout)
@@ -63,11 +61,16 @@ func (h *Handler) newStream(s *scope.Scope, r *http.Request, last string, outer 
 	st.cancel = cancel
 	st.Init(ctx)
 	st.Trace, st.TraceID, st.RequestID = s.Trace, s.TraceID, s.RequestID
-	st.Origin, st.Principal, st.Operation = s.Origin, s.Principal, s.Operation
-	st.who = whose(s)
-	st.spans.Store(&s.Spans) // what happens until it is open is part of the request
+	st.Origin, st.Principal, st.Operation = s.Origin, s.Principal, h.spec.Name
 	st.opening.Store(&opening{signal: make(chan struct{}, 1), done: make(chan struct{})})
 	return st
+}
+
+func (st *stream) owner() string { return st.who }
+
+func (st *stream) alone() bool {
+	_, shared := st.wireOf().(*subscription)
+	return !shared
 }
 
 // Value answers for the stream, and else as its scope does.
@@ -109,9 +112,24 @@ func (o *opening) refuse(err error) bool {
 	return true
 }
 
-// open runs the function, and answers once that is in place. It returns what
-// the request must wait for, if the connection could not be taken over.
-func (st *stream) open(s *scope.Scope, w http.ResponseWriter, r *http.Request, items iter.Seq2[any, error]) (*held, error) {
+// enter gives the stream its places, or refuses it. Finish gives them back.
+func (st *stream) enter(ctx context.Context) error {
+	if err := st.h.server.enter(st); err != nil {
+		return err
+	}
+	if st.h.places != nil {
+		if err := st.h.places.Enter(ctx); err != nil {
+			st.h.server.leave(st)
+			return err
+		}
+	}
+	return nil
+}
+
+// begin runs the function and, once that is in place, connects, which gives
+// the stream its wire. It returns why there is no stream, or nil; also if the
+// caller left meanwhile, which closes left.
+func (st *stream) begin(left <-chan struct{}, items iter.Seq2[any, error], connect func() error) error {
 	o := st.opening.Load()
 	go st.run(items)
 
@@ -120,32 +138,26 @@ func (st *stream) open(s *scope.Scope, w http.ResponseWriter, r *http.Request, i
 	select {
 	case <-o.signal:
 	case <-grace.C:
-	case <-r.Context().Done():
+	case <-left:
 		st.stop(&ending{reason: Left})
 	}
 	if !o.decided.CompareAndSwap(false, true) {
 		<-o.done
-		return nil, o.refusal
+		return o.refusal
 	}
 	defer close(o.done)
 	defer st.spans.Store(nil)
 	defer st.opening.Store(nil)
 	if st.ended.Load() != nil {
-		return nil, gone(context.Canceled)
+		return gone(context.Canceled)
 	}
-	st.h.dress(w.Header())
-	hold, err := st.connect(s, w)
-	if err != nil {
-		st.stop(&ending{reason: Left})
-		return nil, nil //nolint:nilnil // the caller has gone: there is nobody to answer
-	}
-	if hold != nil {
-		scope.Report(w, r) // now, while nobody else writes
+	if connect() != nil {
+		st.stop(&ending{reason: Left}) // it was the connection
 	}
 	if e := st.ended.Load(); e != nil { // when there was no wire yet
 		st.part(e)
 	}
-	return hold, nil
+	return nil
 }
 
 // wired gives the stream its way to the caller.
@@ -187,17 +199,18 @@ func (st *stream) send(item any) bool {
 	if st.ended.Load() != nil {
 		return false
 	}
+	w := st.wireOf()
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	frame, err := st.h.encode((*buf)[:0], item)
+	frame, own, err := st.h.encode((*buf)[:0], item, w.form())
 	if err != nil {
 		st.fail(err)
 		return false
 	}
-	if cap(frame) <= maxPooled {
+	if own && cap(frame) <= maxPooled {
 		*buf = frame
 	}
-	if !st.write(frame) {
+	if !st.write(w, frame) {
 		return false
 	}
 	st.messages.Add(1)
@@ -206,8 +219,8 @@ func (st *stream) send(item any) bool {
 }
 
 // write sends what is ready, and ends the stream if that cannot be done.
-func (st *stream) write(frame []byte) bool {
-	err := st.wireOf().write(frame, st.h.server.cfg.Patience)
+func (st *stream) write(w wire, frame []byte) bool {
+	err := w.write(frame, st.h.server.cfg.Patience)
 	switch {
 	case err == nil:
 		st.count(len(frame))
@@ -250,10 +263,7 @@ func (st *stream) part(e *ending) {
 	if w == nil || !st.parted.CompareAndSwap(false, true) {
 		return
 	}
-	if words := e.lastWords(st.TraceID); words != nil && w.last(words) == nil {
-		st.count(len(words))
-	}
-	w.close()
+	st.count(w.end(e, st.TraceID))
 }
 
 // endedError is the cause of the context's end.
@@ -296,40 +306,11 @@ func (st *stream) report() {
 	e := st.ended.Load()
 	st.h.tally.open.Add(-1)
 	st.h.tally.ended[e.reason].Add(1)
-	code := ""
-	if e.reason == Failed || e.reason == Revoked {
-		code = fault.ProblemOf(e.err, "").Code
-	}
 	st.h.server.cfg.Log.InfoContext(st, "stream ended",
-		"op", st.h.spec.Name, "reason", e.reason.String(), "code", code,
+		"op", st.h.spec.Name, "transport", st.wireOf().transport(), "reason", e.reason.String(), "code", e.code(),
 		"messages", st.messages.Load(), "bytes", st.bytes.Load(),
 		"duration_ms", float64(time.Since(st.begun).Microseconds())/1000,
 		"principal", st.Principal.ID, "client_ip", st.Origin.Address)
-}
-
-// encode writes an item as an event. The item is a pointer to one.
-func (h *Handler) encode(buf []byte, item any) ([]byte, error) {
-	var id, kind string
-	if h.spec.Identified {
-		if id = item.(op.Identified).EventID(); id != "" {
-			if err := checkID(id); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if h.spec.Named {
-		kind = item.(op.Named).EventType()
-		if err := checkType(kind); err != nil {
-			return nil, err
-		}
-	}
-	buf = sse.AppendHead(buf, id, kind)
-	from := len(buf)
-	buf, err := h.encoder.Append(buf, item)
-	if err != nil {
-		return nil, err
-	}
-	return sse.AppendTail(buf, from), nil
 }
 
 // buffers hold events while they are written.

@@ -2,12 +2,9 @@ package live
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 
-	"github.com/ashlar-go/ashlar/access"
-	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -19,7 +16,7 @@ const checkers = 8
 func (s *Server) sweep() {
 	tick := time.NewTicker(s.cfg.Recheck)
 	defer tick.Stop()
-	var all []*stream
+	var all []member
 	for now := range tick.C {
 		if all = s.all(all[:0]); len(all) == 0 && s.rest() {
 			return
@@ -37,7 +34,7 @@ func (s *Server) rest() bool {
 	return !s.sweeping
 }
 
-func (s *Server) check(all []*stream, now time.Time) {
+func (s *Server) check(all []member, now time.Time) {
 	var checking sync.WaitGroup
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Recheck)
 	defer cancel()
@@ -46,8 +43,8 @@ func (s *Server) check(all []*stream, now time.Time) {
 		part := all[:min(share, len(all))]
 		all = all[len(part):]
 		checking.Go(func() {
-			for _, st := range part {
-				st.check(ctx, now)
+			for _, m := range part {
+				m.check(ctx, now)
 			}
 		})
 	}
@@ -61,58 +58,24 @@ func (st *stream) check(ctx context.Context, now time.Time) {
 		go st.stop(&ending{reason: Expired})
 		return
 	}
-	if st.credential == nil {
-		return
+	if st.credential != nil {
+		if err := st.stillMay(ctx); err != nil {
+			go st.stop(&ending{reason: Revoked, err: err})
+			return
+		}
 	}
-	if err := st.stillMay(ctx); err != nil {
-		go st.stop(&ending{reason: Revoked, err: err})
+	if w, ok := st.wireOf().(*direct); ok {
+		w.ping(now)
 	}
 }
 
 // stillMay returns why the caller may not go on, or nil.
 func (st *stream) stillMay(ctx context.Context) error {
-	who, err := st.h.server.cfg.Authenticate(st.credential.WithContext(bounded{ctx, st.credential.Context()}))
-	if err != nil {
-		f, ok := fault.Of(err)
-		if ok && (f.Status() == http.StatusUnauthorized || f.Status() == http.StatusForbidden) {
-			return err
-		}
-		return nil // whether it may is not known now; that it might is
+	who, err := st.credential.ask(ctx)
+	if err != nil || who.Anonymous() { // whether it may is not known now; that it might is
+		return err
 	}
-	switch {
-	case who.Anonymous():
-		return fault.ErrUnauthenticated
-	case !who.Granted.Has(st.h.needs):
-		return st.h.denied()
-	case who != st.Principal:
-		return op.ErrChanged.Because("Your role or permissions have changed. Connect again to go on with what you have now.")
-	}
-	return nil
+	return st.goesOn(who)
 }
 
-// bounded is a context with the end of one and the values of another.
-type bounded struct {
-	context.Context
-
-	values context.Context
-}
-
-func (b bounded) Value(key any) any { return b.values.Value(key) }
-
-// credentialOf keeps of a request what is needed to authenticate it again.
-func (h *Handler) credentialOf(ctx context.Context, r *http.Request, outer access.Principal) *http.Request {
-	kept := (&http.Request{
-		Method: r.Method, URL: r.URL, Host: r.Host, RemoteAddr: r.RemoteAddr, TLS: r.TLS,
-		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
-		Header: r.Header, Body: http.NoBody,
-	}).WithContext(access.With(ctx, outer)) // and not whom this handler has found
-	if names := h.server.cfg.Credentials; names != nil {
-		kept.Header = make(http.Header, len(names))
-		for _, name := range names {
-			if values := r.Header[name]; values != nil {
-				kept.Header[name] = values
-			}
-		}
-	}
-	return kept
-}
+var errChanged = op.ErrChanged.Because("Your role or permissions have changed. Connect again to go on with what you have now.")

@@ -15,13 +15,17 @@ import (
 
 // wire is the way to a caller. Its methods are safe for concurrent use.
 type wire interface {
+	// form is how items are written.
+	form() form
 	// write sends all of b within a time. After a failure nothing is sent any
 	// more: half an event may be out.
 	write(b []byte, within time.Duration) error
-	// last is the write after which none follows. It has one that is under way
-	// end soon, and takes no longer than lastPatience itself.
-	last(b []byte) error
-	close()
+	// end tells the caller why nothing follows, if there is a caller to tell,
+	// and closes. It has a write that is under way end soon, takes no longer
+	// than lastPatience for its own, and returns what it has sent, in bytes.
+	end(e *ending, traceID string) int
+	// transport is what the log calls it.
+	transport() string
 }
 
 // lastPatience is how long a caller may take to hear why its stream ends.
@@ -29,10 +33,11 @@ const lastPatience = 2 * time.Second
 
 var errBroken = errors.New("live: the connection is closed or broken")
 
-// connect answers and takes the connection over; where that is impossible, as
-// on HTTP/2, it returns what the request must wait for.
-func (st *stream) connect(s *scope.Scope, w http.ResponseWriter) (*held, error) {
+// listen answers with a stream of events and takes the connection over; where
+// that is impossible, as on HTTP/2, it returns what the request must wait for.
+func (st *stream) listen(s *scope.Scope, w http.ResponseWriter, r *http.Request) (*held, error) {
 	control := http.NewResponseController(w)
+	st.h.dress(w.Header())
 	conn, _, err := control.Hijack()
 	retry := append(sse.AppendRetry(nil, st.h.server.pause()), '\n')
 	s.Lasts = true
@@ -46,14 +51,14 @@ func (st *stream) connect(s *scope.Scope, w http.ResponseWriter) (*held, error) 
 		w.WriteHeader(http.StatusOK)
 		st.count(len(retry))
 		err = hold.write(retry, st.h.server.cfg.Patience)
+		scope.Report(w, r) // now, while nobody else writes
 		return hold, err
 	}
 	s.Status = http.StatusOK
 	bound(conn)
 	line := &line{st: st, conn: conn}
 	st.wired(line)
-	head := appendResponse(w.Header(), retry)
-	if err := line.write(head, st.h.server.cfg.Patience); err != nil {
+	if err := line.write(appendResponse(w.Header(), retry), st.h.server.cfg.Patience); err != nil {
 		return nil, err
 	}
 	s.Bytes = int64(len(retry))
@@ -86,13 +91,19 @@ func (l *line) write(b []byte, within time.Duration) error {
 	return err
 }
 
-func (l *line) last(b []byte) error {
-	_ = l.conn.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
-	return l.write(b, lastPatience)
-}
+func (*line) form() form        { return asEvent }
+func (*line) transport() string { return "sse" }
 
-// close needs no lock: a write that is under way fails.
-func (l *line) close() { _ = l.conn.Close() }
+func (l *line) end(e *ending, traceID string) (sent int) {
+	if words := e.lastEvent(traceID); words != nil {
+		_ = l.conn.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
+		if l.write(words, lastPatience) == nil {
+			sent = len(words)
+		}
+	}
+	_ = l.conn.Close()
+	return sent
+}
 
 // chatter is how many bytes a caller may send on a stream, which has nothing to
 // say on it.
@@ -106,7 +117,7 @@ func (l *line) watch() {
 		n, err := l.conn.Read(l.in[:])
 		heard += n
 		quiet := errors.Is(err, os.ErrDeadlineExceeded)
-		if err != nil && !quiet || quiet && !l.st.write(beat) {
+		if err != nil && !quiet || quiet && !l.st.write(l, beat) {
 			break
 		}
 	}
@@ -139,7 +150,7 @@ func (h *held) send(b []byte, within time.Duration) error {
 	if err := h.control.SetWriteDeadline(time.Now().Add(within)); err == nil {
 		defer func() { _ = h.control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would end the stream at it
 	}
-	if _, err := h.w.Write(b); err != nil { //nolint:gosec // JSON under its own content type, and nosniff
+	if _, err := h.w.Write(b); err != nil {
 		return err
 	}
 	if err := h.control.Flush(); !errors.Is(err, http.ErrNotSupported) {
@@ -148,17 +159,22 @@ func (h *held) send(b []byte, within time.Duration) error {
 	return nil
 }
 
-func (h *held) last(b []byte) error {
-	_ = h.control.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
-	return h.write(b, lastPatience)
-}
+func (*held) form() form        { return asEvent }
+func (*held) transport() string { return "sse" }
 
-// close lets the request return, after which its writer must not be used.
-func (h *held) close() {
+// end lets the request return, after which its writer must not be used.
+func (h *held) end(e *ending, traceID string) (sent int) {
+	if words := e.lastEvent(traceID); words != nil {
+		_ = h.control.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
+		if h.write(words, lastPatience) == nil {
+			sent = len(words)
+		}
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.broken = true
 	close(h.done)
+	return sent
 }
 
 // wait returns when the stream has ended or the caller has gone.
@@ -170,7 +186,7 @@ func (h *held) wait(ctx context.Context) {
 		case <-h.done:
 			return
 		case <-pulse.C:
-			h.st.write(beat)
+			h.st.write(h, beat)
 		case <-ctx.Done():
 			h.st.stop(&ending{reason: Left})
 			<-h.done

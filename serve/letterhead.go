@@ -42,6 +42,9 @@ func (w *wire) Value(key any) any {
 // HTTP/1, or nil.
 func wireOf(r *http.Request) *wire {
 	w, _ := r.Context().Value(wireKey{}).(*wire)
+	if w != nil && w.conn.raw.Load() {
+		return nil // it was taken over: whatever asks now comes by something else
+	}
 	return w
 }
 

@@ -1,0 +1,206 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// call has an operation answer, as it answers a request of its own.
+func (c *conversation) call(m message) {
+	c.socket.server.sockets.calls.Add(1)
+	s := c.socket.calls[m.Operation]
+	switch {
+	case s == nil:
+		c.answer(m.ID, refusal(fault.ErrNotFound.Because("There is no operation of that name that can be called here.")))
+		return
+	case s.Returns == op.FileBytes, s.SetsCookies:
+		c.answer(m.ID, refusal(fault.ErrNotAcceptable.Because("The answer is no JSON; ask for it over HTTP.")))
+		return
+	case !c.reserveCall():
+		c.answer(m.ID, refusal(fault.ErrLimited.Because("A socket may have %d calls under way.", maxCalls)))
+		return
+	}
+	c.working.Go(func() {
+		defer c.releaseCall()
+		ctx, cancel := context.WithCancel(c.base)
+		defer cancel()
+		if !c.cancelWith(cancel) {
+			return
+		}
+		c.answer(m.ID, c.ask(ctx, s, &m))
+	})
+}
+
+func (c *conversation) reserveCall() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calling >= maxCalls {
+		return false
+	}
+	c.calling++
+	return true
+}
+
+func (c *conversation) releaseCall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calling--; c.calling == 0 {
+		c.cancels = c.cancels[:0]
+	}
+}
+
+// cancelWith has the end of the socket end a call.
+func (c *conversation) cancelWith(cancel context.CancelFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended.Load() != nil {
+		return false
+	}
+	c.cancels = append(c.cancels, cancel)
+	return true
+}
+
+// recorded is an answer that was recorded.
+type recorded struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (r *recorded) Header() http.Header { return r.header }
+
+func (r *recorded) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+}
+
+func (r *recorded) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return r.body.Write(b)
+}
+
+// ask sends a request to the handler that serves all.
+func (c *conversation) ask(ctx context.Context, s *op.Spec, m *message) (answer *recorded) {
+	r, err := c.request(ctx, s, m)
+	if err != nil {
+		return refusal(err)
+	}
+	answer = &recorded{header: http.Header{}}
+	defer func() {
+		// Whoever observes has logged it; it panics on for the connection that
+		// an HTTP request has of its own.
+		if recover() != nil {
+			answer = refusal(fault.ErrInternal)
+		}
+	}()
+	c.socket.handler.ServeHTTP(answer, r)
+	answer.WriteHeader(http.StatusOK)
+	return answer
+}
+
+// request is a call as a request: members that the route names in the path, the
+// others in the query or the body.
+func (c *conversation) request(ctx context.Context, s *op.Spec, m *message) (*http.Request, error) {
+	members := map[string]json.RawMessage{}
+	if m.Input != nil {
+		if err := json.Unmarshal(m.Input, &members); err != nil {
+			return nil, fault.ErrMalformed.Because("The input must be an object.")
+		}
+	}
+	path := s.Path
+	for _, name := range s.PathFields {
+		path = strings.Replace(path, "{"+name+"}", url.PathEscape(textOf(members[name])), 1)
+		delete(members, name)
+	}
+	var body []byte
+	if s.Kind != op.IsCommand {
+		query := url.Values{}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			for _, value := range listOf(members[name]) {
+				query.Add(name, textOf(value))
+			}
+		}
+		if len(query) > 0 {
+			path += "?" + query.Encode()
+		}
+	} else if len(members) > 0 {
+		var err error
+		if body, err = json.Marshal(members); err != nil {
+			return nil, fmt.Errorf("%s: encode a call: %w", s.Name, err)
+		}
+	}
+	shown := c.credential.shown.Load()
+	r, err := http.NewRequestWithContext(bounded{ctx, shown.Context()}, s.Method, path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fault.ErrMalformed.Because("The input makes no path of this operation.")
+	}
+	r.RequestURI, r.Host, r.RemoteAddr, r.TLS = path, c.host, c.remote, shown.TLS
+	maps.Copy(r.Header, shown.Header)
+	set := func(name string, values ...string) {
+		if len(values) > 0 && values[0] != "" {
+			r.Header[name] = values
+		}
+	}
+	if len(body) > 0 {
+		set("Content-Type", "application/json")
+	}
+	set("X-Forwarded-For", c.forwarded...)
+	set("User-Agent", c.agent)
+	set("Idempotency-Key", m.Key)
+	set("If-Match", m.Match)
+	return r, nil
+}
+
+// passedOn are the headers that say something beside the body.
+var passedOn = []string{"Etag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-Id"}
+
+// answer sends what an operation has answered.
+func (c *conversation) answer(id string, a *recorded) {
+	headers := map[string]string{}
+	for _, name := range passedOn {
+		if value := a.header.Get(name); value != "" {
+			headers[name] = value
+		}
+	}
+	_ = c.send(appendAnswer(nil, id, a.status, headers, a.body.Bytes())) // send has seen to it
+}
+
+// refusal is an answer that nobody was asked for.
+func refusal(err error) *recorded {
+	a := &recorded{header: http.Header{}}
+	_ = fault.Write(a, fault.ProblemOf(err, "")) // it is kept in memory
+	return a
+}
+
+// textOf returns a value as it stands in a path or query.
+func textOf(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
+}
+
+// listOf returns the values that a member stands for in a query: the items of
+// a list, nothing for null, else itself.
+func listOf(value json.RawMessage) []json.RawMessage {
+	if bytes.Equal(value, []byte("null")) {
+		return nil
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) == nil {
+		return list
+	}
+	return []json.RawMessage{value}
+}
