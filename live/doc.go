@@ -17,7 +17,7 @@
 //	data: {"id":"evt_1","amount":5000}
 //
 //	event: end
-//	data: {"code":"draining"}
+//	data: {"code":"draining","retry_ms":3105}
 //
 // An item is one event, written as JSON. Its id comes from [op.Identified] and
 // its kind from [op.Named]. A caller who comes back says in Last-Event-ID what
@@ -44,6 +44,10 @@
 // A caller that does not read is dropped, and comes back where it was. A caller
 // that has gone is noticed at once, and a dead connection by the comments that
 // are sent while there is nothing else to send.
+//
+// A handshake at the same path is answered with a WebSocket whose messages are
+// the items, and [Server.Socket] has many streams and calls on one: see
+// docs/live.md for what is said on it.
 //
 // On HTTP/1 the connection is taken out of net/http's hands, so that a stream
 // on which nothing happens costs two small goroutines and no buffers.
