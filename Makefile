@@ -18,6 +18,7 @@ COUNT    ?= 6
 TORTURE  ?= 4m
 
 PEERS = bench/peers/node
+SCALE = reads,instances,pages
 
 MATCHING = $(if $(RUN), -run '$(RUN)')
 
@@ -100,7 +101,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 
 ##@ Now and then
 
-.PHONY: fuzz bench torture bench-peers bench-layers bench-install cover tools clean
+.PHONY: fuzz bench torture bench-peers bench-scale bench-layers bench-install cover tools clean
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
@@ -112,6 +113,9 @@ bench: ## Run each package's own benchmarks COUNT (6) times, medians by benchsta
 bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, NestJS: 15 minutes, writes bench/results/ (QUICK=1: 3 minutes, writes nothing)
 	@$(MAKE) bench-install || echo 'the Node peers cannot be installed here, and are left out'
 	cd bench && go run ./peers $(if $(QUICK),-quick)
+
+bench-scale: ## Measure pages of 10 million payments, 1, 2 and 4 instances, and reads from cache, Redis and database: half an hour (PART=reads PAYMENTS=n to choose)
+	@.ci/scale $(or $(PART),$(SCALE)) -rounds 5 $(if $(PAYMENTS),-payments $(PAYMENTS))
 
 bench-layers: ## Print the cost ledger: what each layer of the stack costs a request, in processor time and allocations: 3 minutes
 	cd bench && go run . -part layers -rounds 7 -count 50000

@@ -46,9 +46,10 @@ find_program() {
   find /usr/lib/postgresql -path "*/bin/$1" 2>/dev/null | sort -V | tail -n 1 | grep .
 }
 
-# start_postgres DIR: exports ASHLAR_TEST_POSTGRES_URL.
+# start_postgres DIR [OPTION...]: exports ASHLAR_TEST_POSTGRES_URL.
 start_postgres() {
   local dir=$1 port bin as=()
+  shift
   port=$(free_port)
   bin=$(dirname "$(readlink -f "$(find_program postgres)")")
   mkdir "$dir"
@@ -57,9 +58,8 @@ start_postgres() {
     chown postgres "$dir"
   fi
   "${as[@]}" "$bin/initdb" -D "$dir/data" -U ashlar --auth=trust -E UTF8 --locale=C.UTF-8 >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
-  # The data dies with the run, so it need not survive a power cut.
   "${as[@]}" "$bin/postgres" -D "$dir/data" -p "$port" -c listen_addresses=127.0.0.1 \
-    -c unix_socket_directories='' -c max_connections=200 -c fsync=off >>"$dir.log" 2>&1 &
+    -c unix_socket_directories='' -c max_connections=200 "$@" >>"$dir.log" 2>&1 &
   keep_service $!
   wait_for "$bin/pg_isready" -h 127.0.0.1 -p "$port" || { cat "$dir.log"; return 1; }
   export ASHLAR_TEST_POSTGRES_URL="postgres://ashlar@127.0.0.1:$port/postgres?sslmode=disable"

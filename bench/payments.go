@@ -214,7 +214,7 @@ func audit(path string, acknowledged int64) error {
 		want      int64
 	}{
 		{"payments", `SELECT count(*) FROM payments WHERE reference = 'bench' AND status = 'authorized'`, acknowledged},
-		{"events", `SELECT count(*) FROM payment_events` + of, acknowledged},
+		{"events", `SELECT count(*) FROM ashlar_event_log WHERE topic = 'payment.authorized' AND key IN (SELECT id FROM payments WHERE reference = 'bench')`, acknowledged},
 		{"ledger entries", `SELECT count(*) FROM ledger_entries` + of, 2 * acknowledged},
 		{"minor units out of balance", `SELECT sum(amount) FROM ledger_entries` + of, 0},
 	} {

@@ -130,9 +130,8 @@ func (s service) create(ctx context.Context, in order) (shop.Payment, error) {
 		if err := insert(ctx, tx, p); err != nil {
 			return shop.Payment{}, err
 		}
-		_, err := db.Exec(ctx, tx, `INSERT INTO entries (id, payment_id, account, amount, created_at) VALUES ($1, $2, $3, $4, $5)`,
+		return p, tx.Send(ctx, `INSERT INTO entries (id, payment_id, account, amount, created_at) VALUES ($1, $2, $3, $4, $5)`,
 			id.New("ent_"), p.ID, "held", p.Amount, p.CreatedAt)
-		return p, err
 	})
 }
 
@@ -208,8 +207,7 @@ func (r *row) payment() shop.Payment {
 }
 
 func insert(ctx context.Context, tx *db.Tx, p shop.Payment) error {
-	_, err := db.Exec(ctx, tx, `INSERT INTO payments (`+columns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+	return tx.Send(ctx, `INSERT INTO payments (`+columns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		p.ID, p.MerchantID, p.Status, p.Amount, p.CapturedAmount, p.RefundedAmount, p.Currency, p.Card.Brand, p.Card.Last4, p.Card.ExpMonth, p.Card.ExpYear,
 		p.Reference, p.Description, p.Metadata, p.CreatedAt, p.UpdatedAt, p.Version)
-	return err
 }
