@@ -96,6 +96,9 @@ func (s *Spec) finish() Operation {
 	if s.Returns == Nothing && s.Status != http.StatusNoContent {
 		s.mistake("answers %d without a body; give it an answer type", s.Status)
 	}
+	if len(s.Media) > 0 && s.Returns != FileBytes {
+		s.mistake("Media says of which types a File is, and the answer is none")
+	}
 	s.checkKeeping()
 	s.checkIdempotent()
 	s.checkStream()

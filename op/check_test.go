@@ -120,6 +120,14 @@ func mistakes() []mistaken {
 		{"no permission", op.Query("a.f", "GET /f", fn, op.Allow()), here(), []string{"names no permission"}},
 		{"an empty permission", op.Query("a.g", "GET /g", fn, op.Allow(read, "")), here(), []string{"a permission without a name"}},
 
+		// Files.
+		{"media of no file", op.Query("files.a", "GET /files/a", fn, public, op.Media("text/csv")), here(), []string{"the answer is none"}},
+		{"media of a stream", op.Stream("files.b", "GET /files/b", items[byID, note], public, op.Media("text/csv")), here(), []string{"the answer is none"}},
+		{"no media", op.Query("files.c", "GET /files/c", answer[byID, op.File], public, op.Media()), here(), []string{"names no type"}},
+		{"media with a parameter", op.Query("files.d", "GET /files/d", answer[byID, op.File], public, op.Media("text/csv; charset=utf-8")), here(), []string{`not of the form "text/csv"`}},
+		{"any media", op.Query("files.e", "GET /files/e", answer[byID, op.File], public, op.Media("*/*")), here(), []string{`not of the form "text/csv"`}},
+		{"media in capitals", op.Query("files.f", "GET /files/f", answer[byID, op.File], public, op.Media("Text/CSV")), here(), []string{`not of the form "text/csv"`}},
+
 		// The name and the function.
 		{"no name", op.Query("", "GET /n1", fn, public), here(), []string{`name "" is not of the form`}},
 		{"a name with capitals", op.Query("Notes.get", "GET /n2", fn, public), here(), []string{`name "Notes.get" is not of the form`}},

@@ -77,6 +77,8 @@ type Spec struct {
 	In, Out *rule.Type
 	// Returns is the form of the answer.
 	Returns Returns
+	// Media are the media types that a File may have; none means any.
+	Media []string
 	// Tagged says that Out, or a pointer to it, has an ETag() string method.
 	Tagged bool
 	// SetsCookies says that Out, or a pointer to it, is a [CookieSetter].

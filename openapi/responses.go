@@ -42,10 +42,23 @@ func (d *document) success(s *op.Spec) object {
 	case op.JSON:
 		r.set("content", content("application/json", d.schema(s.Out, output)))
 	case op.FileBytes:
-		r.set("content", object{{"*/*", object{}}})
+		r.set("content", filesOf(s))
 	case op.Nothing:
 	}
 	return r
+}
+
+// filesOf describes the bytes of a file by its media types alone: to say more
+// of them than that they are bytes takes no schema (section 4.8.14.3).
+func filesOf(s *op.Spec) object {
+	if len(s.Media) == 0 {
+		return object{{"*/*", object{}}}
+	}
+	types := object{}
+	for _, t := range s.Media {
+		types.set(t, object{})
+	}
+	return types
 }
 
 func successHeaders(s *op.Spec) object {
@@ -56,6 +69,7 @@ func successHeaders(s *op.Spec) object {
 		}
 	}
 	add(s.Kind != op.IsStream && s.Returns == op.JSON && (s.Tagged || s.Cached), "ETag", "Names this version of the answer.")
+	add(s.Returns == op.FileBytes, "Content-Disposition", "Names the file, where it is one to be saved.")
 	add(s.Location != "", "Location", "The path under which the thing can be read.")
 	add(s.SetsCookies, "Set-Cookie", "The cookies of the answer.")
 	add(s.Cached, "Cache-Control", "How long the caller may keep the answer.")

@@ -165,7 +165,7 @@ func shop() []op.Operation {
 		op.Stream("payments.watch", "GET /v1/payments/watch", items, op.Allow(shopRead)),
 		op.Query("reports.download", "GET /v1/reports/{id}/file", answer[struct {
 			ID int `json:"id"`
-		}, op.File], op.Authenticated(), op.Deprecated(old, old.AddDate(1, 0, 0))),
+		}, op.File], op.Authenticated(), op.Media("text/csv", "image/svg+xml"), op.Deprecated(old, old.AddDate(1, 0, 0))),
 		op.Query("health", "GET /v1/health", answer[struct{}, struct {
 			OK bool `json:"ok"`
 		}], op.Public()),

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -210,18 +211,24 @@ func (h *handler) sendFile(w http.ResponseWriter, r *http.Request, f *op.File) e
 	if c, ok := f.Body.(io.Closer); ok {
 		defer func() { _ = c.Close() }() // it was only read
 	}
-	header := w.Header()
-	h.setHeaders(header, "")
 	media := f.Type
 	if media == "" || strings.ContainsFunc(media, unicode.IsControl) { // it may be what somebody uploaded
 		media = "application/octet-stream"
 	}
+	if err := h.declares(media); err != nil {
+		return h.internalError("send the file", err)
+	}
+	header := w.Header()
+	h.setHeaders(header, "")
 	header["Content-Type"] = []string{media}
 	if f.Name != "" {
 		header["Content-Disposition"] = []string{mime.FormatMediaType("attachment", map[string]string{"filename": f.Name})}
 	}
 	if f.Size > 0 {
 		header["Content-Length"] = []string{strconv.FormatInt(f.Size, 10)}
+	}
+	if h.spec.Timeout > 0 { // the declared time is for the bytes too; who has no deadlines needs none set
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.spec.Timeout))
 	}
 	w.WriteHeader(h.spec.Status)
 	if f.Body == nil || r.Method == http.MethodHead {
@@ -232,6 +239,18 @@ func (h *handler) sendFile(w http.ResponseWriter, r *http.Request, f *op.File) e
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// declares returns an error for a media type that is not in the contract.
+func (h *handler) declares(media string) error {
+	if len(h.spec.Media) == 0 {
+		return nil
+	}
+	plain, _, err := mime.ParseMediaType(media)
+	if err == nil && !slices.Contains(h.spec.Media, plain) {
+		err = fmt.Errorf("it is %s, and op.Media lists %s", plain, strings.Join(h.spec.Media, ", "))
+	}
+	return err
 }
 
 // location is a compiled Location template: text, and between the pieces the

@@ -402,6 +402,21 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// TestMediaIsHeld: a file of a type that the contract does not name is a
+// failure, before a byte of it is sent.
+func TestMediaIsHeld(t *testing.T) {
+	t.Parallel()
+	for media, want := range map[string]int{"text/csv; charset=utf-8": 200, "image/svg+xml": 200, "text/html": 500, "": 500, "text/csv;": 200, "nonsense/": 500} {
+		h := api(t, nil, op.Query("notes.export", "GET /export", func(context.Context, struct{}) (op.File, error) {
+			return op.File{Type: media, Body: strings.NewReader("a,b")}, nil
+		}, op.Public(), op.Media("text/csv", "image/svg+xml")))
+		a := send(t, h, "GET", "/export", "")
+		if a.Code != want || want == 200 && (a.Body.String() != "a,b" || a.Header().Get("Content-Type") != media) || want == 500 && strings.Contains(a.Body.String(), "a,b") {
+			t.Errorf("%q: got %d %v %s", media, a.Code, a.Header(), a.Body)
+		}
+	}
+}
+
 func TestNothing(t *testing.T) {
 	t.Parallel()
 	h := api(t, nil, op.Command("notes.delete", "DELETE /notes/{id}",
