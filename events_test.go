@@ -12,7 +12,6 @@ import (
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/db"
-	"github.com/ashlar-go/ashlar/db/sqlite"
 	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
@@ -163,7 +162,7 @@ func TestEventCommands(t *testing.T) {
 	if out, code := run("events list"); code != 0 || !strings.Contains(out, "POSITION") {
 		t.Fatalf("%d: %s", code, out)
 	}
-	id := poison(t, dir+"/app.db")
+	id := poison(t, ashlartest.DatabaseIn(t, dir))
 	for _, c := range []struct {
 		args string
 		code int
@@ -204,33 +203,24 @@ func TestEventCommands(t *testing.T) {
 
 // poison publishes two events and has a consumer fail at the first, whose id it
 // returns.
-func poison(t *testing.T, path string) string {
+func poison(t *testing.T, url string) string {
 	t.Helper()
-	d, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	log, err := event.Open(event.Config{DB: d})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
+	app := ashlartest.Open(t, "DATABASE_URL", url)
 	consumer := event.On(shipped, "billing", func(context.Context, *db.Tx, event.Of[consignment]) error {
 		return event.Permanent(errors.New("spoiled"))
 	}, event.FromOldest())
 	for range 2 {
-		_, err := db.InTx(t.Context(), d, func(tx *db.Tx) (struct{}, error) {
+		_, err := db.InTx(t.Context(), app.DB, func(tx *db.Tx) (struct{}, error) {
 			return struct{}{}, shipped.Publish(t.Context(), tx, consignment{"a"})
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := log.Drain(t.Context(), consumer); err != nil {
+	if err := app.Events.Drain(t.Context(), consumer); err != nil {
 		t.Fatal(err)
 	}
-	page, err := log.Read(t.Context(), event.Query{})
+	page, err := app.Events.Read(t.Context(), event.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}

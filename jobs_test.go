@@ -173,7 +173,7 @@ func TestJobCommands(t *testing.T) {
 		run("there is no job job_1", 1, change, "job_1")
 	}
 
-	own := ashlartest.Open(t, "DATABASE_URL", "sqlite:"+dir+"/app.db")
+	own := ashlartest.Open(t, "DATABASE_URL", ashlartest.DatabaseIn(t, dir))
 	furnish(t, own)
 	own.Migrate()
 	var r job.Receipt

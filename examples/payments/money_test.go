@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/card"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
@@ -156,6 +157,7 @@ func TestMoneyRules(t *testing.T) {
 						rt.Fatalf("%s is %d, want %d", b.Account, b.Balance, want[b.Account])
 					}
 				}
+				placed(t, s.DB)
 				if n, err := db.One[int64](t.Context(), s.DB, `SELECT count(*) FROM ashlar_event_log WHERE scope = $1`, fmt.Sprint("mer_", runs)); n != versions || err != nil {
 					rt.Fatalf("%d changes made %d events, %v", versions, n, err)
 				}
@@ -213,9 +215,24 @@ func TestMoneyRulesHoldForCrowds(t *testing.T) {
 	balanced(t, s.DB)
 }
 
+// placed waits until the events of all that is committed are in the log, by
+// whichever process: on PostgreSQL they get their positions after the commit.
+func placed(t testing.TB, d *db.DB) {
+	t.Helper()
+	log, err := event.Open(event.Config{DB: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if _, err := log.Horizon(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // balanced holds what must be true of any database at any moment.
 func balanced(t testing.TB, d *db.DB) {
 	t.Helper()
+	placed(t, d)
 	for what, query := range map[string]string{
 		"currencies whose entries do not sum to zero": `
 			SELECT count(*) FROM (SELECT sum(amount) AS s FROM ledger_entries GROUP BY currency) AS c WHERE s <> 0`,
