@@ -16,6 +16,7 @@ import (
 	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/db/postgres"
 	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
@@ -76,6 +77,8 @@ type App struct {
 	limits         *limits
 	fallback       *limit.Fallback  // of limits; nil without Redis
 	redisChanges   chan redisChange // for the log
+	bus            bus              // nil where instances only look
+	notices        *postgres.Bus    // nil where it is another
 	announcements  chan struct{}    // other instances are to look for revocations
 	pokes          chan struct{}    // and so is this one
 	streams        streams
@@ -134,6 +137,9 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		a.closeRedis()
 		a.closeLog()
 		return nil, err
+	}
+	if err := a.openBus(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
 	}
 	if err := a.openEvents(); err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -234,5 +240,5 @@ func (a *App) Close() error {
 		a.Events.Close()
 	}
 	a.closeRedis()
-	return a.DB.Close()
+	return errors.Join(a.closeBus(), a.DB.Close())
 }

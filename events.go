@@ -17,8 +17,8 @@ import (
 // openEvents opens the log of what happens.
 func (a *App) openEvents() (err error) {
 	cfg := event.Config{DB: a.DB, Log: slog.New(latest{a}), Keep: a.cfg.EventsKeep}
-	if a.Redis != nil {
-		cfg.Bus = a.Redis
+	if a.bus != nil {
+		cfg.Bus = a.bus
 	}
 	a.Events, err = event.Open(cfg)
 	return err

@@ -31,8 +31,9 @@ func AdminOf(a *App) (http.Handler, error) { return a.admin() }
 // RequestIDs is what the log adds to each line.
 func RequestIDs(ctx context.Context, line *logs.Line) { requestIDs(ctx, line) }
 
-// RedisTasks are what an app with a Redis does in the background.
-func RedisTasks(a *App) []Task { return a.redisTasks() }
+// BusTasks are what an app does in the background for its Redis, and to wake
+// other instances and be woken.
+func BusTasks(a *App) []Task { return append(a.redisTasks(), a.busTasks()...) }
 
 // StartedOf says that an app's start is over.
 func StartedOf(a *App) { a.health.Started() }

@@ -39,8 +39,8 @@ func (a *App) openJobs() (*job.Runner, error) {
 		grace = -1
 	}
 	var bus job.Bus
-	if a.Redis != nil {
-		bus = a.Redis
+	if a.bus != nil {
+		bus = a.bus
 	}
 	r, err := job.New(job.Config{
 		DB: a.DB, Handlers: handlers, Pool: a.Work, Bus: bus, Poll: jobPoll, Lease: jobLease, Grace: grace, Log: a.Log, Observe: a.meters.ranJob,

@@ -23,6 +23,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/event"
+	"github.com/ashlar-go/ashlar/internal/backing"
 	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/outbound"
@@ -367,10 +368,29 @@ func TestMetricsAreAsAgreed(t *testing.T) {
 	exercise(t, app)
 	list := describe(scrape(t, app, openMetrics))
 	delete(list, "few")
+	maps.DeleteFunc(list, func(name, _ string) bool { return strings.HasPrefix(name, "ashlar_notify_") })
 	if runtime.GOOS == "linux" { // elsewhere a process has fewer of its own
 		ashlartest.Golden(t, "testdata/metrics.golden", strings.Join(slices.Sorted(maps.Values(list)), "\n")+"\n")
 	}
 
+	explained(t, list)
+}
+
+// TestMetricsOfPostgreSQL are as agreed too: of its notifications.
+func TestMetricsOfPostgreSQL(t *testing.T) {
+	t.Parallel()
+	app := ashlartest.Open(t, "DATABASE_URL", backing.PostgresSchema(t))
+	list := describe(scrape(t, app, openMetrics))
+	maps.DeleteFunc(list, func(name, _ string) bool {
+		return !strings.HasPrefix(name, "ashlar_notify_")
+	})
+	ashlartest.Golden(t, "testdata/metrics_postgres.golden", strings.Join(slices.Sorted(maps.Values(list)), "\n")+"\n")
+	explained(t, list)
+}
+
+// explained holds that the guide explains each metric of ours.
+func explained(t *testing.T, list map[string]string) {
+	t.Helper()
 	page, err := os.ReadFile("docs/observability.md")
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package ashlar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,14 +15,17 @@ func (c Config) redis() redis.Config {
 	return redis.Config{URL: c.RedisURL.Reveal(), Plaintext: !c.Production() || c.RedisPlain == switchOn}
 }
 
+// unreadChanges is how many changes of what an app can do without wait to be
+// logged.
+const unreadChanges = 64
+
 // openRedis opens the Redis that the settings name, if any. It may be away.
 func (a *App) openRedis(ctx context.Context) error {
 	if a.cfg.RedisURL.IsZero() || onlyDeclared(ctx) {
 		return nil
 	}
 	cfg := a.cfg.redis()
-	const unread = 64 // changes that nobody has logged yet
-	a.redisChanges = make(chan redisChange, unread)
+	a.redisChanges = make(chan redisChange, unreadChanges)
 	cfg.Changed = func(reason error) {
 		select {
 		case a.redisChanges <- redisChange{reason, time.Now()}:
@@ -34,7 +36,6 @@ func (a *App) openRedis(ctx context.Context) error {
 	if a.Redis, err = redis.Open(ctx, cfg); err != nil {
 		return fmt.Errorf("REDIS_URL: %w", err)
 	}
-	a.announcements, a.pokes = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.health.Watch("redis", func(context.Context) error { return a.Redis.Err() })
 	return nil
 }
@@ -56,11 +57,7 @@ func (a *App) redisTasks() []Task {
 	if a.Redis == nil {
 		return nil
 	}
-	return []Task{
-		{"ashlar.redis.report", a.reportRedis},
-		{"ashlar.revocations.announce", a.announceRevocations},
-		{"ashlar.revocations.listen", a.listenForRevocations},
-	}
+	return []Task{{"ashlar.redis.report", a.reportRedis}}
 }
 
 // reportRedis logs when Redis goes away and comes back, until ctx ends.
@@ -79,38 +76,6 @@ func (a *App) reportRedis(ctx context.Context) error {
 				a.Log.InfoContext(ctx, "redis is back", "after", c.at.Sub(since).Round(time.Millisecond))
 			}
 		}
-	}
-}
-
-// revocationsChannel is where instances are told to look for revocations.
-const revocationsChannel = "ashlar_revocations"
-
-// announceRevocations tells other instances, after each commit, to look. It is
-// apart from the commit, which waits for nobody.
-func (a *App) announceRevocations(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-a.announcements:
-			err := a.Redis.Publish(ctx, revocationsChannel, nil)
-			if err != nil && !errors.Is(err, redis.ErrAway) && ctx.Err() == nil {
-				a.Log.WarnContext(ctx, "other instances were not told of a revocation and find it by themselves", "error", err)
-			}
-		}
-	}
-}
-
-// listenForRevocations has this instance look when another one says so.
-func (a *App) listenForRevocations(ctx context.Context) error {
-	return a.Redis.Subscribe(ctx, revocationsChannel, func([]byte) { nudge(a.pokes) })
-}
-
-// nudge leaves word in a channel with one place, or finds it there.
-func nudge(to chan<- struct{}) {
-	select {
-	case to <- struct{}{}:
-	default:
 	}
 }
 

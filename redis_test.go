@@ -45,7 +45,7 @@ func twoInstances(t *testing.T, env ...string) [2]*ashlartest.App {
 	}
 	for _, app := range both {
 		follow := func(ctx context.Context) error { return ashlar.FollowRevocations(ctx, app.App) }
-		background(t, append(ashlar.RedisTasks(app.App), ashlar.Task{Name: "follow", Run: follow}))
+		background(t, append(ashlar.BusTasks(app.App), ashlar.Task{Name: "follow", Run: follow}))
 	}
 	return both
 }
@@ -187,7 +187,7 @@ func TestRedisMayBeAway(t *testing.T) {
 	server := backing.RedisServer(t)
 	server.Kill()
 	app := limited(t, "REDIS_URL", server.URL())
-	background(t, ashlar.RedisTasks(app.App))
+	background(t, ashlar.BusTasks(app.App))
 	admin, err := ashlar.AdminOf(app.App)
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,9 @@ func (a *App) openMetrics() error {
 	if a.Redis != nil {
 		a.readRedis(d)
 	}
+	if a.notices != nil {
+		a.readNotices(d)
+	}
 	var times [3]metric.Histogram
 	for step := range times {
 		times[step] = a.meters.steps.Declare(db.Step(step).String())

@@ -38,6 +38,9 @@ func (a *App) Webhooks(cfg webhook.Config) *webhook.Hooks {
 	if cfg.Keys == nil {
 		cfg.Keys = [][]byte{a.signing.Derive("webhook secrets")}
 	}
+	if cfg.Bus == nil && a.bus != nil {
+		cfg.Bus = a.bus
+	}
 	if cfg.Client == nil {
 		cfg.Client = webhookClient(cfg.Timeout, private)
 	}

@@ -195,17 +195,8 @@ func (h *hub) run(ctx context.Context, r *reader) {
 		if found == maxPull {
 			continue
 		}
-		wait := pause
-		if h.connected.Load() && !failing {
-			wait = relaxed * h.l.poll
-		}
-		timer.Reset(wait)
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
+		if !h.idle(ctx, timer, pause, failing) {
 			continue
-		case <-h.woken:
 		}
 		// Under load the next reading waits for as long as the last one took,
 		// so that it finds more than one event.
@@ -223,6 +214,37 @@ func (h *hub) run(ctx context.Context, r *reader) {
 // relaxed is how many times less often the database is looked at while the bus
 // is connected.
 const relaxed = 10
+
+// idle waits until the database is to be looked at, and reports whether
+// somebody has said that there is something new.
+func (h *hub) idle(ctx context.Context, timer *time.Timer, pause time.Duration, failing bool) (woken bool) {
+	for n := 1; ; n++ {
+		hears := h.hears() && !failing
+		if hears {
+			pause = h.l.poll
+		}
+		timer.Reset(pause)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-h.woken:
+			return true
+		case <-timer.C:
+		}
+		if !hears || n == relaxed || !h.hears() {
+			return false
+		}
+	}
+}
+
+// hears reports whether the bus tells of what others do.
+func (h *hub) hears() bool {
+	if !h.connected.Load() {
+		return false
+	}
+	bus, ok := h.l.bus.(interface{ Listening() bool })
+	return !ok || bus.Listening()
+}
 
 // newest returns the log's head.
 func (l *Log) newest(ctx context.Context) (position int64, id string, err error) {

@@ -218,8 +218,8 @@ func TestConsumersSpread(t *testing.T) {
 }
 
 // TestABusSavesLooking: with a bus an event of another process is there at once
-// and the database is asked seldom; without it, or while it is cut, within the
-// time for which a reader may look away.
+// and the database is asked seldom; without it, or while it is cut, within
+// Config.Poll.
 func TestABusSavesLooking(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -241,7 +241,7 @@ func TestABusSavesLooking(t *testing.T) {
 		}
 		arrives(1, 0)
 		bus.Cut()
-		arrives(2, 10*event.DefaultPoll)
+		arrives(2, event.DefaultPoll)
 		list[0].count(3)
 		synctest.Wait()
 		bus.Mend()

@@ -28,6 +28,8 @@ const channel = "ashlar_event"
 
 // A Bus tells other processes that there is something to look at. Losing its
 // messages, or all of it, delays readers by [Config.Poll] and loses nothing.
+// One that is lost without the end of Subscribe has a method Listening() bool:
+// while it reports false, readers look as if there were no bus.
 type Bus interface {
 	// Publish sends message to whoever subscribes to channel now.
 	Publish(ctx context.Context, channel string, message []byte) error

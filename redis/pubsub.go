@@ -79,6 +79,13 @@ func (c *Client) Subscribe(ctx context.Context, channel string, receive func(mes
 	}
 }
 
+// Listening reports whether Redis has confirmed all channels that somebody
+// subscribes to: whoever waits for a message looks more often while it has not.
+func (c *Client) Listening() bool {
+	wanted, heard := c.hub.channels()
+	return heard == wanted
+}
+
 func checkChannel(name string) error {
 	const most = 60
 	if name == "" || len(name) > most || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {

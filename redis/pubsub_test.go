@@ -10,6 +10,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/event"
+	"github.com/ashlar-go/ashlar/event/eventtest"
 	"github.com/ashlar-go/ashlar/internal/backing"
 	"github.com/ashlar-go/ashlar/job"
 	"github.com/ashlar-go/ashlar/redis"
@@ -21,6 +22,15 @@ var (
 	_ event.Bus = (*redis.Client)(nil)
 	_ job.Bus   = (*redis.Client)(nil)
 )
+
+func TestAClientIsABus(t *testing.T) {
+	t.Parallel()
+	eventtest.RunBus(t, func(t *testing.T) event.Bus {
+		t.Helper()
+		url, prefix := backing.Redis(t)
+		return up(t, redis.Config{URL: url, Prefix: prefix, Timeout: patient})
+	})
+}
 
 // Messages reach every subscription of their channel, in order and as they
 // were, and none of another channel, database or prefix.

@@ -212,6 +212,14 @@ func (b *Bus) Stats() BusStats {
 	return BusStats{b.published.Load(), b.received.Load(), b.dropped.Load(), b.connections.Load(), connected}
 }
 
+// Listening reports whether the listening connection is there now: whoever
+// waits for a message looks more often while it is not.
+func (b *Bus) Listening() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.connected
+}
+
 // Close ends every Subscribe and the connections.
 func (b *Bus) Close() error {
 	b.mu.Lock()

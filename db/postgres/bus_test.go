@@ -11,6 +11,8 @@ import (
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/postgres"
+	"github.com/ashlar-go/ashlar/event"
+	"github.com/ashlar-go/ashlar/event/eventtest"
 	"github.com/ashlar-go/ashlar/internal/backing"
 )
 
@@ -26,6 +28,14 @@ func bus(t *testing.T, url string) *postgres.Bus {
 		}
 	})
 	return b
+}
+
+func TestABusIsABus(t *testing.T) {
+	t.Parallel()
+	eventtest.RunBus(t, func(t *testing.T) event.Bus {
+		t.Helper()
+		return bus(t, backing.PostgresSchema(t))
+	})
 }
 
 // inbox is a subscription and what it has received.
@@ -118,7 +128,16 @@ func TestABusConnectsAgain(t *testing.T) {
 	in := subscribe(t, b, "wake")
 	p.cut()
 	in.connected()
+	if !b.Listening() {
+		t.Error("a bus that is connected does not say so")
+	}
 	server.Kill()
+	for began := time.Now(); b.Listening() && time.Since(began) < 10*time.Second; {
+		time.Sleep(time.Millisecond)
+	}
+	if b.Listening() {
+		t.Error("a bus without a server says that it listens")
+	}
 	if err := within(t, 3*time.Second, func(ctx context.Context) error { return b.Publish(ctx, "wake", []byte("lost")) }); err == nil {
 		t.Error("published to a server that is dead")
 	} else {

@@ -102,6 +102,13 @@ func (b *Bus) Mend() {
 	}
 }
 
+// Listening reports whether the bus works.
+func (b *Bus) Listening() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.cut
+}
+
 // Sent counts the messages that were published.
 func (b *Bus) Sent() int {
 	b.mu.Lock()
