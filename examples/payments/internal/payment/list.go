@@ -18,16 +18,49 @@ func (s *Service) List(ctx context.Context, in List) (op.Page[Payment], error) {
 	if err != nil {
 		return op.Page[Payment]{}, err
 	}
-	scope := merchant.Scope(ctx)
-	rows, err := db.All[Payment](ctx, s.db, `
-		SELECT `+columns+` FROM payments
-		WHERE status <> 'pending' AND `+within(scope, "$1")+`
-			AND (created_at, id) < ($2, $3) AND created_at > $4
-			AND ($5 = '' OR status = $5) AND ($6 = '' OR currency = $6)
-		ORDER BY created_at DESC, id DESC LIMIT $7`,
-		scope, from.at, from.id, in.CreatedAfter, in.Status, in.Currency, in.Size()+1)
+	text, args := in.query(s.db.Dialect(), merchant.Scope(ctx), from)
+	rows, err := db.All[Payment](ctx, s.db, text, args...)
 	return op.PageOf(rows, in.Size(), func(p Payment) string { return position{p.CreatedAt, p.ID}.key() }), err
 }
+
+// query asks for the page from a position on, of one merchant or, if scope is
+// "", of all. Each combination of filters is a text of its own, so that each
+// reads its page out of an index and nothing else. Those of the currencies have
+// the status before the time: a list of one currency in any status is merged
+// from a page of each.
+func (in *List) query(d db.Dialect, scope string, from position) (text string, args []any) {
+	args = []any{from.at, from.id, in.CreatedAfter, in.Size() + 1}
+	is := func(column string, value any) string {
+		args = append(args, value)
+		return ` AND ` + column + ` = $` + strconv.Itoa(len(args))
+	}
+	page := `SELECT ` + columns + ` FROM payments
+		WHERE status <> 'pending' AND (created_at, id) < ($1, $2) AND created_at > $3`
+	if scope != "" {
+		page += is("merchant_id", scope)
+	}
+	if in.Currency != "" {
+		page += is("currency", in.Currency)
+	}
+	if in.Status != "" {
+		page += is("status", in.Status)
+	}
+	if in.Currency == "" || in.Status != "" {
+		return page + newestFirst, args
+	}
+	var pages []string
+	for _, status := range statuses() {
+		one := page + is("status", status)
+		if d == db.Postgres { // which merges what says its order; SQLite would sort it again
+			one = `SELECT ` + columns + ` FROM (` + one + newestFirst + `) AS ` + string(status)
+		}
+		pages = append(pages, one)
+	}
+	return strings.Join(pages, ` UNION ALL `) + newestFirst, args
+}
+
+// newestFirst ends the text of a list.
+const newestFirst = ` ORDER BY created_at DESC, id DESC LIMIT $4`
 
 // A position is a place in the list: just after the payment that it names.
 type position struct {

@@ -71,10 +71,13 @@ const (
 	pending Status = "pending"
 )
 
-// Rules lists the statuses that are shown.
-func (s *Status) Rules(r *rule.Set) {
-	rule.OneOf(r, s, Authorized, Captured, PartiallyRefunded, Refunded, Voided, Declined, Expired)
+// statuses are those that are shown.
+func statuses() []Status {
+	return []Status{Authorized, Captured, PartiallyRefunded, Refunded, Voided, Declined, Expired}
 }
+
+// Rules lists the statuses that are shown.
+func (s *Status) Rules(r *rule.Set) { rule.OneOf(r, s, statuses()...) }
 
 // A Note is a value of a payment's metadata.
 type Note string

@@ -76,15 +76,5 @@ func save(ctx context.Context, tx *db.Tx, p Payment, c change, at time.Time) (Pa
 	return p, nil
 }
 
-// within returns the SQL condition that confines a list to the merchant in the
-// given parameter, or to none if scope is "". The texts differ so that each
-// case gets its index.
-func within(scope, parameter string) string {
-	if scope == "" {
-		return parameter + " = ''"
-	}
-	return "merchant_id = " + parameter
-}
-
 // now is the time to the millisecond, which is what the API shows.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

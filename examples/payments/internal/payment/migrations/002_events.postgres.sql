@@ -5,7 +5,9 @@
 -- +goose Up
 INSERT INTO ashlar_event_outbox (id, topic, key, scope, version, at, trace, payload)
 SELECT id, type, payment_id, merchant_id, 1, (EXTRACT(EPOCH FROM created_at) * 1000)::BIGINT, '', data::TEXT
-FROM payment_events ORDER BY id;
+FROM payment_events
+WHERE id NOT IN (SELECT id FROM ashlar_event_log UNION ALL SELECT id FROM ashlar_event_outbox) -- left there by a way down
+ORDER BY id;
 DROP TABLE payment_events;
 
 -- +goose Down
@@ -19,5 +21,7 @@ CREATE TABLE payment_events (
 );
 CREATE INDEX payment_events_of_merchant ON payment_events (merchant_id, id);
 INSERT INTO payment_events (id, type, merchant_id, payment_id, data, created_at)
-SELECT id, topic, scope, key, payload::JSONB, TO_TIMESTAMP(at / 1000.0)
-FROM ashlar_event_log WHERE topic LIKE 'payment.%';
+SELECT id, topic, scope, key, payload::JSONB, TO_TIMESTAMP(at / 1000.0) FROM (
+	SELECT id, topic, scope, key, payload, at FROM ashlar_event_log
+	UNION ALL SELECT id, topic, scope, key, payload, at FROM ashlar_event_outbox
+) AS events WHERE topic LIKE 'payment.%';

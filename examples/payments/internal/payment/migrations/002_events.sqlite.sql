@@ -5,7 +5,9 @@
 -- +goose Up
 INSERT INTO ashlar_event_log (id, topic, key, scope, version, at, trace, payload)
 SELECT id, type, payment_id, merchant_id, 1, CAST(ROUND((JULIANDAY(created_at) - 2440587.5) * 86400000) AS INTEGER), '', data
-FROM payment_events ORDER BY id;
+FROM payment_events
+WHERE id NOT IN (SELECT id FROM ashlar_event_log) -- left there by a way down
+ORDER BY id;
 DROP TABLE payment_events;
 
 -- +goose Down
