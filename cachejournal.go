@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ashlar-go/ashlar/cache"
@@ -14,11 +15,12 @@ import (
 )
 
 // journal keeps what the app's cache invalidates among the app's events: they
-// commit with the write, and every instance reads them in one order. It
-// implements [cache.Journal].
+// commit with the write, and every instance reads them in one order. Events that
+// end answers by themselves are such notes too. It implements [cache.Journal].
 type journal struct {
 	db     *db.DB
 	events *event.Log
+	ends   *ends
 }
 
 // invalidated is the topic of a cache's notes.
@@ -28,6 +30,9 @@ const (
 	// lookEvery is how often the log is read although nothing was heard of. It
 	// is how old values get at most on an instance that hears nothing.
 	lookEvery = time.Second
+	// breath is how long the log is not read again after it was read, so that
+	// a busy instance reads many events at once.
+	breath = 10 * time.Millisecond
 	// backlook is how many events an instance reads at its start, so that it
 	// can use what others have put into a shared tier since.
 	backlook = 2 * event.MaxLimit
@@ -74,20 +79,36 @@ func (j journal) Follow(ctx context.Context, told func(cache.Batch)) error {
 			return nil
 		case <-news:
 		case <-tick.C:
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(breath):
 		}
 	}
 }
 
-// listen says when there may be something to read.
+// listen says when there may be something to read. This process' own events
+// have ended what they end; the next reading of the log will do for them.
 func (j journal) listen(ctx context.Context, news chan<- struct{}) {
-	filter := event.Filter{Topics: []string{string(invalidated)}}
+	receive := func(records []*event.Record) {
+		if slices.ContainsFunc(records, func(r *event.Record) bool { return !j.ends.known(r.ID) }) {
+			nudge(news)
+		}
+	}
 	for ctx.Err() == nil {
-		_ = j.events.Tail(ctx, filter, func() { nudge(news) }, func([]*event.Record) { nudge(news) }) // without it the log is read every second
+		_ = j.events.Tail(ctx, j.filter(), func() { nudge(news) }, receive) // without it the log is read every second
 		select {
 		case <-ctx.Done():
 		case <-time.After(lookEvery):
 		}
 	}
+}
+
+// filter wants the events that the cache has to know of.
+func (j journal) filter() event.Filter {
+	return event.Filter{Topics: append(j.ends.all(), string(invalidated))}
 }
 
 // following is one Follow.
@@ -131,16 +152,16 @@ func (f *following) look(ctx context.Context) error {
 // far it came.
 func (f *following) read(ctx context.Context, after, until int64) (notes []cache.Note, at int64, err error) {
 	for after < until {
-		page, err := f.events.Read(ctx, event.Query{
-			Filter: event.Filter{Topics: []string{string(invalidated)}}, After: after, Limit: event.MaxLimit,
-		})
+		page, err := f.events.Read(ctx, event.Query{Filter: f.filter(), After: after, Limit: event.MaxLimit})
 		if err != nil {
 			return nil, after, err
 		}
 		for _, r := range page.Records {
-			var note cache.Note
-			if err := json.Unmarshal(r.Payload, &note); err != nil {
-				return nil, after, fmt.Errorf("event %s is no invalidation: %w", r.ID, err)
+			note := cache.Note{Tags: f.ends.tags(r.Topic, r.Key), Dropped: f.ends.known(r.ID)}
+			if r.Topic == string(invalidated) {
+				if err := json.Unmarshal(r.Payload, &note); err != nil {
+					return nil, after, fmt.Errorf("event %s is no invalidation: %w", r.ID, err)
+				}
 			}
 			note.Position = r.Position + 1
 			notes = append(notes, note)

@@ -21,12 +21,14 @@ type caching struct {
 	cache   *cache.Cache
 	metrics *metric.Registry
 	kept    map[string]answers
+	ends    *ends
 }
 
 // openCache opens the app's cache.
 func (a *App) openCache() (err error) {
+	ends := new(ends)
 	cfg := cache.Config{
-		MaxBytes: int64(orDefault(a.cfg.CacheSize)) << 20, Journal: journal{a.DB, a.Events}, Log: slog.New(latest{a}),
+		MaxBytes: int64(orDefault(a.cfg.CacheSize)) << 20, Journal: journal{a.DB, a.Events, ends}, Log: slog.New(latest{a}),
 	}
 	if a.Redis != nil {
 		cfg.Remote = a.Redis.Cache()
@@ -35,7 +37,8 @@ func (a *App) openCache() (err error) {
 	if err != nil {
 		return fmt.Errorf("ASHLAR_CACHE_SIZE: %w", err)
 	}
-	a.caching = &caching{cache: a.Cache, metrics: a.metrics, kept: map[string]answers{}}
+	a.caching = &caching{cache: a.Cache, metrics: a.metrics, kept: map[string]answers{}, ends: ends}
+	a.Events.OnCommit(func(id, topic, key string) { ends.committed(a.Cache, id, topic, key) })
 	return nil
 }
 
@@ -59,6 +62,9 @@ func (c *caching) Answers(s *op.Spec, timeout time.Duration) (rest.Answers, erro
 		Size: (*rest.Kept).Size, Encode: func(a *rest.Kept) ([]byte, error) { return a.Bytes(), nil }, Decode: rest.ReadKept,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := c.ends.add(k.Until); err != nil {
 		return nil, err
 	}
 	made := answers{view}

@@ -41,11 +41,11 @@ func StartedOf(a *App) { a.health.Started() }
 // UseCache gives an app another cache before anything is derived of it.
 func UseCache(a *App, c *cache.Cache) {
 	a.Cache = c
-	a.caching = &caching{cache: c, metrics: a.metrics, kept: map[string]answers{}}
+	a.caching = &caching{cache: c, metrics: a.metrics, kept: map[string]answers{}, ends: new(ends)}
 }
 
 // NoteInvalidation writes what another process would read of an invalidation
 // whose own process died right after the commit.
 func NoteInvalidation(ctx context.Context, a *App, tx *db.Tx, tags ...string) error {
-	return journal{a.DB, a.Events}.Append(ctx, tx, cache.Note{Origin: "ins_dead", Turn: 1, Tags: tags})
+	return journal{a.DB, a.Events, new(ends)}.Append(ctx, tx, cache.Note{Origin: "ins_dead", Turn: 1, Tags: tags})
 }

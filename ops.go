@@ -77,6 +77,7 @@ func promisesOf(s *op.Spec) string {
 	add(s.Cached, "cache(%s)", s.CacheFor)
 	if k := s.Keep; k != nil {
 		add(true, "keep(%s per %s)", k.TTL, k.For)
+		add(k.Until != nil, "until(%s)", strings.Join(k.Until, " "))
 	}
 	add(len(s.Invalidates) > 0, "invalidates(%s)", s.Invalidates)
 	add(s.Match == op.HonourMatch, "if-match")

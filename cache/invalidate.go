@@ -38,6 +38,15 @@ func (c *Cache) Invalidate(ctx context.Context, tx Tx, tags ...string) error {
 	return err
 }
 
+// Drop makes everything with one of the tags unusable in this process, at once.
+// It is for the write of a transaction that is committed and has left something
+// from which the [Journal] makes a [Note] by itself, for this process too.
+func (c *Cache) Drop(tags ...string) {
+	c.invalidations.Add(1)
+	c.tags.touch(tags, c.now())
+	c.tags.invalidate(tags)
+}
+
 // apply invalidates here what this process has committed.
 func (c *Cache) apply(tags []string, turn uint64) {
 	c.invalidations.Add(1)
@@ -60,7 +69,7 @@ const maxOwn = 4096
 func (c *Cache) told(b Batch) {
 	for _, note := range b.Notes {
 		c.tags.place(note.Tags, note.Position)
-		if note.Origin == c.origin && c.applied(note.Turn) {
+		if note.Dropped || note.Origin == c.origin && c.applied(note.Turn) {
 			continue
 		}
 		c.invalidations.Add(1)

@@ -41,6 +41,9 @@ type Note struct {
 	Turn   uint64 `json:"turn"`
 	// Tags are at most [MaxTags], of [MaxTag] bytes each.
 	Tags []string `json:"tags"`
+	// Dropped says that this process has dropped the tags already, with
+	// [Cache.Drop]. A Journal sets it that has notes from elsewhere.
+	Dropped bool `json:"-"`
 }
 
 // A Batch is one look at a [Journal].

@@ -297,6 +297,39 @@ func TestOwnInvalidationsDropNothingTwice(t *testing.T) {
 	})
 }
 
+// TestDropIsWhatAJournalTellsOfByItself: here at once, once, and for the tags
+// that a note of a journal would have.
+func TestDropIsWhatAJournalTellsOfByItself(t *testing.T) {
+	t.Parallel()
+	j := newJournal()
+	c := open(t, cache.Config{Journal: j})
+	tell := told(t, c, j)
+	long := strings.Repeat("payment/", cache.MaxTag)
+	v, s := view(t, c, cache.Rules[payment]{}), &source{tags: []string{"payment/pay_1", long}}
+	loads := func(what string, want int64) {
+		t.Helper()
+		if get(t, v, s); s.loads.Load() != want {
+			t.Errorf("%s: %d loads, want %d", what, s.loads.Load(), want)
+		}
+	}
+	loads("at first", 1)
+	c.Drop("another")
+	loads("another tag", 1)
+	c.Drop("payment/pay_1")
+	loads("dropped", 2)
+	tell(cache.Batch{Notes: []cache.Note{{Position: 2, Tags: []string{"payment/pay_1"}, Dropped: true}}, Position: 2, AsOf: time.Now()})
+	loads("dropped already", 2)
+	tell(cache.Batch{Notes: []cache.Note{{Position: 3, Tags: []string{"payment/pay_1"}}}, Position: 3, AsOf: time.Now()})
+	loads("by another", 3)
+	tell(cache.Batch{Notes: []cache.Note{{Position: 4, Tags: []string{long}}}, Position: 4, AsOf: time.Now()})
+	loads("a long tag, by another", 4)
+	c.Drop(long)
+	loads("a long tag", 5)
+	if len(j.notes) != 0 {
+		t.Errorf("the journal was given %+v", j.notes)
+	}
+}
+
 func TestRunEndsWithTheJournalsError(t *testing.T) {
 	t.Parallel()
 	j := newJournal()

@@ -47,6 +47,9 @@ func hashOf(tag string) uint32 {
 
 func slotOf(hash uint32) uint32 { return hash % slots }
 
+// slotFor is the slot of a tag as somebody said it, or as it was written down.
+func slotFor(tag string) uint32 { return slotOf(hashOf(written(tag))) }
+
 // untouched reports whether nothing with the tags was invalidated since turn
 // born, that turn itself aside.
 func (g *generations) untouched(tags []uint32, born uint64) bool {
@@ -65,7 +68,7 @@ func (g *generations) untouched(tags []uint32, born uint64) bool {
 func (g *generations) invalidate(tags []string) {
 	turn := g.turn.Add(1)
 	for _, tag := range tags {
-		raise(&g.slots[slotOf(hashOf(tag))], turn)
+		raise(&g.slots[slotFor(tag)], turn)
 	}
 }
 
@@ -76,14 +79,14 @@ func (g *generations) drop() { raise(&g.all, g.turn.Add(1)) }
 // journal has told of it, the remote tier may have values from before.
 func (g *generations) touch(tags []string, now int64) {
 	for _, tag := range tags {
-		raise(&g.touched[slotOf(hashOf(tag))], now+1)
+		raise(&g.touched[slotFor(tag)], now+1)
 	}
 }
 
 // place remembers the position of an invalidation.
 func (g *generations) place(tags []string, position int64) {
 	for _, tag := range tags {
-		raise(&g.placed[slotOf(hashOf(tag))], position)
+		raise(&g.placed[slotFor(tag)], position)
 	}
 }
 

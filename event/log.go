@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -157,6 +158,20 @@ func (l *Log) published(string) {
 	if !l.sql.sequenced || l.running.Load() == 0 {
 		l.hub.wake() // else after the pass
 	}
+}
+
+// OnCommit has fn called with each event that this process has published, once
+// its transaction is committed and before whoever wrote is told so, until stop
+// is called: for what this process must not show any more. What others publish
+// is told by [Log.Tail], and so is this. Calls come on the goroutine that
+// committed, several at once, and keep it waiting: fn must only take note. One
+// may still be under way when stop returns.
+func (l *Log) OnCommit(fn func(id, topic, key string)) (stop func()) {
+	return l.db.Listen(channel, func(message string) {
+		id, rest, _ := strings.Cut(message, " ")
+		topic, key, _ := strings.Cut(rest, " ")
+		fn(id, topic, key)
+	})
 }
 
 // nudge wakes whoever waits on c, which has room for one.

@@ -105,7 +105,7 @@ func (t Topic[T]) Publish(ctx context.Context, tx *db.Tx, payload T, options ...
 	if err != nil {
 		return fmt.Errorf("event: publish %s: %w", t, err)
 	}
-	tx.Signal(channel, r.ID)
+	tx.Signal(channel, r.ID+" "+r.Topic+" "+r.Key)
 	return nil
 }
 

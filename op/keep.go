@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ type Keeping struct {
 	For Audience
 	// Tags name what an answer is made of.
 	Tags Tagging
+	// Until are the topics whose events end an answer; see [Until]. For each
+	// of them Tags has one that [EventTag] makes.
+	Until []string
 }
 
 // Audience says whose requests get one answer together.
@@ -100,6 +104,33 @@ func Tags(tags ...string) CacheOption {
 		k.Tags = append(k.Tags, tagsOf(s, "Tags", tags)...)
 	}
 }
+
+// Until drops an answer at each event of a topic, or of all topics that begin
+// alike ("payment.*"), whose key is a text with {members} of the input. It
+// happens when the event's transaction commits, on every instance, as with
+// [Invalidates], and costs a write that tells of itself anyway nothing more.
+//
+//	op.Cache(0, op.Keep(time.Minute), op.Until("payment.*", "{id}"))
+func Until(topic, key string) CacheOption {
+	return func(s *Spec, k *Keeping) {
+		if !topicForm.MatchString(topic) {
+			s.mistake("Until(%q) is no topic, such as %q, and no beginning of topics, such as %q", topic, "payment.captured", "payment.*")
+			return
+		}
+		if key == "" {
+			s.mistake("Until(%q) needs the key of the events, such as %q", topic, "{id}")
+			return
+		}
+		k.Tags = append(k.Tags, tagsOf(s, "Until", []string{EventTag(topic, key)})...)
+		k.Until = append(k.Until, topic)
+	}
+}
+
+// topicForm is a topic, or the beginning of topics.
+var topicForm = regexp.MustCompile(`^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*(\.\*)?$`)
+
+// EventTag is the tag of the answers that [Until] drops at events with a key.
+func EventTag(topic, key string) string { return topic + "/" + key }
 
 // OneForAccount gives all principals of an account who may do the same one
 // answer together. The function is told the account and what they may, and not

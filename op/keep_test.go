@@ -37,6 +37,10 @@ func TestKeepSaysHowAnswersAreKept(t *testing.T) {
 				op.Cache(time.Hour, op.OneForEveryone(), op.Renew(2), op.OnError(3), op.Missing(4), op.Keep(1))),
 			&op.Keeping{TTL: 1, Renew: 2, OnError: 3, Missing: 4, For: op.ForEveryone}, "",
 		},
+		"until something happens": {
+			op.Query("a", "GET /{id}", fn, op.Allow("a"), op.Cache(0, op.Keep(1), op.Until("note.*", "{id}"), op.Until("user.left", "u/{id}"))),
+			&op.Keeping{TTL: 1, Until: []string{"note.*", "user.left"}}, "note.*/{id} user.left/u/{id}",
+		},
 		"for an account": {
 			op.Query("a", "GET /{id}", fn, op.Allow("a"), op.Cache(0, op.Keep(1), op.OneForAccount())),
 			&op.Keeping{TTL: 1, For: op.ForAccount}, "",
@@ -98,6 +102,9 @@ func TestKeepIsRefusedWhereItContradictsTheRest(t *testing.T) {
 		{"a file", op.Query("k.f", "GET /kf", answer[byID, op.File], signed, op.Cache(0, keep)), here(), []string{"cannot keep a File"}},
 		{"no fault to keep", op.Query("k.g", "GET /kg", fn, signed, op.Cache(0, keep, op.Missing(1))), here(), []string{"status 404, and Fails lists none"}},
 		{"no effect", op.Query("k.h", "GET /kh", fn, signed, op.Fails(errNoNote), op.Cache(0, keep, op.Renew(0), op.OnError(-1), op.Missing(0))), here(), []string{"Renew(0s)", "OnError(-1ns)", "Missing(0s)"}},
+		{"no topic", op.Query("k.t", "GET /kt", fn, signed, op.Cache(0, keep, op.Until("*", "{id}"), op.Until("a.*.b", "{id}"), op.Until("", "{id}"))), here(), []string{`Until("*") is no topic`, `Until("a.*.b")`, `Until("")`}},
+		{"an event of anything", op.Query("k.u", "GET /ku", fn, signed, op.Cache(0, keep, op.Until("note.*", ""))), here(), []string{"needs the key of the events"}},
+		{"a key of nothing", op.Query("k.v", "GET /kv", fn, signed, op.Cache(0, keep, op.Until("note.*", "{nope}"))), here(), []string{"names {nope}"}},
 		{"no tag", op.Query("k.i", "GET /ki", fn, signed, op.Cache(0, keep, op.Tags())), here(), []string{"Tags names no tag"}},
 		{"an empty tag", op.Query("k.j", "GET /kj", fn, signed, op.Cache(0, keep, op.Tags("a", ""))), here(), []string{`Tags "" is not of the form`}},
 		{"a tag of nothing", op.Query("k.k", "GET /kk", fn, signed, op.Cache(0, keep, op.Tags("a/{nope}"))), here(), []string{"names {nope}"}},
