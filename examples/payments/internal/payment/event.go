@@ -3,6 +3,7 @@ package payment
 import (
 	"cmp"
 	"context"
+	"iter"
 	"time"
 
 	"github.com/ashlar-go/ashlar/event"
@@ -21,6 +22,12 @@ type Event struct {
 	Data      Payment   `json:"data"`
 	CreatedAt time.Time `json:"created_at"`
 }
+
+// EventID is where a stream that was cut goes on.
+func (e Event) EventID() string { return e.ID }
+
+// EventType tells those who listen what kind an event is.
+func (e Event) EventType() string { return string(e.Type) }
 
 // An EventType says what happened.
 type EventType string
@@ -41,6 +48,9 @@ func (p Payment) EventKey() string { return p.ID }
 // EventScope says whose events they are.
 func (p Payment) EventScope() string { return p.MerchantID }
 
+// eventID is what the id of an event looks like.
+const eventID = `^evt_[0-9a-z]{26}$`
+
 // After asks for the events that follow one.
 type After struct {
 	// After is the id of the last event seen; without it the list starts with
@@ -51,7 +61,7 @@ type After struct {
 
 // Rules bounds both.
 func (in *After) Rules(r *rule.Set) {
-	rule.Text(r, &in.After).Match(`^evt_[0-9a-z]{26}$`)
+	rule.Text(r, &in.After).Match(eventID)
 	rule.Number(r, &in.Limit).Between(1, 100)
 }
 
@@ -66,10 +76,7 @@ type Feed struct {
 func (s *Service) Events(ctx context.Context, in After) (Feed, error) {
 	limit := cmp.Or(in.Limit, 20)
 	feed := Feed{Data: []Event{}}
-	q := event.Query{
-		Filter:  event.Filter{Topics: []string{"payment.*"}, Scope: merchant.Scope(ctx)},
-		AfterID: in.After, Limit: limit + 1,
-	}
+	q := event.Query{Filter: visible(ctx), AfterID: in.After, Limit: limit + 1}
 	for more := true; more && !feed.HasMore; {
 		page, err := s.events.Read(ctx, q)
 		if err != nil {
@@ -88,6 +95,39 @@ func (s *Service) Events(ctx context.Context, in After) (Feed, error) {
 		q.After, more = page.Next, page.More
 	}
 	return feed, nil
+}
+
+// Follow asks for the events from now on, or for those that follow one.
+type Follow struct {
+	// After is the id of the last event seen; without it the stream starts
+	// with what happens next.
+	After string `json:"after,omitzero"`
+}
+
+// Rules bounds the id.
+func (in *Follow) Rules(r *rule.Set) { rule.Text(r, &in.After).Match(eventID) }
+
+// Follow sends what happens as it happens, and first what has happened since
+// an event: without a gap and nothing twice, whichever instance was listened to
+// before. It fails if that is not kept any more. Load the present state then
+// and begin anew.
+func (s *Service) Follow(ctx context.Context, in Follow) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for r, err := range s.events.Records(ctx, visible(ctx), event.AfterID(in.After)) {
+			var e Event
+			if err == nil {
+				e, err = EventOf(r)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// visible are the events that the caller may see.
+func visible(ctx context.Context) event.Filter {
+	return event.Filter{Topics: []string{"payment.*"}, Scope: merchant.Scope(ctx)}
 }
 
 // EventOf is an event of the log as merchants see it.
