@@ -33,7 +33,7 @@ func docs() op.Docs {
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Capture":      "Capture takes the money that an authorisation holds, or a part of it once; the rest is released.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Events":       "Events lists what happened since an event, oldest first.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Follow":       "Follow sends what happens as it happens, and first what has happened since an event: without a gap and nothing twice, whichever instance was listened to before. It fails if that is not kept any more. Load the present state then and begin anew.",
-		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Get":          "Get shows one payment.",
+		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Get":          "Get shows one payment. Its answer is kept, for those of one merchant and for staff of one role, until an event tells of a change.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.List":         "List shows payments, newest first.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Refund":       "Refund gives captured money back, in parts if need be, up to all of it.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Refunds":      "Refunds lists what was given back of a payment, newest first.",

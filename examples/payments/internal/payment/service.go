@@ -70,7 +70,8 @@ func (s *Service) Module() ashlar.Module {
 				op.Allow(Write), op.Idempotent(day), op.Created("/v1/payments/{id}"),
 				op.Timeout(15*time.Second), op.MaxBody(64<<10), op.Fails(ErrDeclined, network.ErrUnavailable)),
 			op.Query("payments.get", "GET /v1/payments/{id}", s.Get,
-				op.Allow(Read), op.Cache(0), op.Fails(ErrNotFound)),
+				op.Allow(Read), op.Fails(ErrNotFound),
+				op.Cache(0, op.Keep(time.Minute), op.OneForAccount(), op.Until("payment.*", "{id}"))),
 			op.Query("payments.list", "GET /v1/payments", s.List,
 				op.Allow(Read)),
 			op.Command("payments.capture", "POST /v1/payments/{id}/capture", s.Capture,
@@ -94,7 +95,8 @@ func (s *Service) Module() ashlar.Module {
 	}
 }
 
-// Get shows one payment.
+// Get shows one payment. Its answer is kept, for those of one merchant and for
+// staff of one role, until an event tells of a change.
 func (s *Service) Get(ctx context.Context, in ByID) (Payment, error) {
 	return find(ctx, s.db, in.ID)
 }

@@ -62,19 +62,23 @@ type setup struct {
 	*Service
 	*line
 
+	app  *ashlartest.App
 	shop *ashlartest.Client
 }
 
 func open(t *testing.T) setup {
 	t.Helper()
-	app := ashlartest.Open(t)
+	return use(ashlartest.Open(t))
+}
+
+func use(app *ashlartest.App) setup {
 	cards := network.NewSimulated(app.DB)
 	l := &line{Network: cards}
 	s := New(Config{DB: app.DB, Events: app.Events, Network: l, Merchants: anyone{}, Lease: -time.Second}) // any age is old enough to be settled
 	app.Mount(s.Module())
 	app.Mount(ledger.New(app.DB).Module())
 	app.Mount(cards.Module())
-	return setup{s, l, app.As("shop-1", Read, Write, WriteRefunds, ReadEvents)}
+	return setup{s, l, app, app.As("shop-1", Read, Write, WriteRefunds, ReadEvents)}
 }
 
 var (
