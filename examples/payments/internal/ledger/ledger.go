@@ -85,17 +85,16 @@ func post(ctx context.Context, tx *db.Tx, about Subject, t Transfer) error {
 	if second < first { // all writers meet in the balances in one order, so none waits for another in a circle
 		first, amount, second = t.Credit, -t.Amount, t.Debit
 	}
-	if _, err := db.Exec(ctx, tx, `
+	if err := tx.Send(ctx, `
 		INSERT INTO ledger_entries (id, payment_id, merchant_id, currency, reason, created_at, account, amount)
 		VALUES ($1, $3, $4, $5, $6, $7, $8, $9), ($2, $3, $4, $5, $6, $7, $10, $11)`,
 		id.New("ent_"), id.New("ent_"), about.PaymentID, about.MerchantID, about.Currency, about.Reason, about.At,
 		first, amount, second, -amount); err != nil {
 		return err
 	}
-	_, err := db.Exec(ctx, tx, `
+	return tx.Send(ctx, `
 		INSERT INTO ledger_balances (merchant_id, currency, account, balance)
 		VALUES ($1, $2, $3, $4), ($1, $2, $5, $6)
 		ON CONFLICT (merchant_id, currency, account) DO UPDATE SET balance = ledger_balances.balance + excluded.balance`,
 		about.MerchantID, about.Currency, first, amount, second, -amount)
-	return err
 }

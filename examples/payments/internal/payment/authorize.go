@@ -49,7 +49,7 @@ func (s *Service) begin(ctx context.Context, in Authorize) (intent, error) {
 	p := newIntent(in, payee, in.Card.Number.Fingerprint(s.fingerprintKey), now())
 	return db.InTx(idem.Phase(ctx, p.ID), s.db, func(tx *db.Tx) (intent, error) {
 		return p, insert(ctx, tx, p)
-	})
+	}, db.ReadCommitted)
 }
 
 func newIntent(in Authorize, payee, fingerprint string, at time.Time) intent {
@@ -104,7 +104,7 @@ func (s *Service) settle(ctx context.Context, p intent, answer network.Answer) (
 				With("decline_code", settled.DeclineCode).With("id", settled.ID))
 		}
 		return settled, err
-	})
+	}, db.ReadCommitted)
 }
 
 func settleIn(ctx context.Context, tx *db.Tx, p intent, answer network.Answer, at time.Time) (Payment, error) {

@@ -25,7 +25,7 @@ type Refund struct {
 // Refund gives captured money back, in parts if need be, up to all of it.
 func (s *Service) Refund(ctx context.Context, in Return) (Refund, error) {
 	return db.InTx(ctx, s.db, func(tx *db.Tx) (Refund, error) {
-		p, err := find(ctx, tx, in.ID)
+		p, err := findToChange(ctx, tx, in.ID)
 		if err != nil {
 			return Refund{}, err
 		}
@@ -37,7 +37,7 @@ func (s *Service) Refund(ctx context.Context, in Return) (Refund, error) {
 			return Refund{}, err
 		}
 		return insertRefund(ctx, tx, p, amount, in.Reason)
-	})
+	}, db.ReadCommitted)
 }
 
 func insertRefund(ctx context.Context, tx *db.Tx, p Payment, amount int64, reason string) (Refund, error) {

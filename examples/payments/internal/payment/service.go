@@ -116,7 +116,7 @@ func (s *Service) Void(ctx context.Context, in ByID) (Payment, error) {
 // all.
 func (s *Service) change(ctx context.Context, id string, transition func(*Payment) (change, error)) (Payment, error) {
 	return db.InTx(ctx, s.db, func(tx *db.Tx) (Payment, error) {
-		p, err := find(ctx, tx, id)
+		p, err := findToChange(ctx, tx, id)
 		if err != nil {
 			return Payment{}, err
 		}
@@ -128,7 +128,7 @@ func (s *Service) change(ctx context.Context, id string, transition func(*Paymen
 			return Payment{}, err
 		}
 		return saveOrLose(ctx, tx, p, c)
-	})
+	}, db.ReadCommitted)
 }
 
 // saveOrLose is save for a caller who may have been overtaken.

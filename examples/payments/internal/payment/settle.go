@@ -67,7 +67,7 @@ func (s *Service) expireHolds(ctx context.Context) (int, error) {
 	return db.InTx(ctx, s.db, func(tx *db.Tx) (int, error) {
 		old, err := db.All[Payment](ctx, tx, `
 			SELECT `+columns+` FROM payments
-			WHERE status = 'authorized' AND created_at < $1 ORDER BY created_at LIMIT $2`, now().Add(-holdFor), batch)
+			WHERE status = 'authorized' AND created_at < $1 ORDER BY created_at LIMIT $2`+forChange, now().Add(-holdFor), batch)
 		if err != nil {
 			return 0, err
 		}
@@ -81,7 +81,7 @@ func (s *Service) expireHolds(ctx context.Context) (int, error) {
 			}
 		}
 		return len(old), nil
-	})
+	}, db.ReadCommitted)
 }
 
 // untilDone has a job work again at once while there is a full batch to do.

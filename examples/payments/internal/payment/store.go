@@ -34,14 +34,30 @@ func insert(ctx context.Context, tx *db.Tx, p intent) error {
 // find returns a payment that the caller may see. What belongs to somebody else
 // is not found, as if it were not there.
 func find(ctx context.Context, q db.Querier, id string) (Payment, error) {
+	return findVisible(ctx, q, id, "")
+}
+
+// findToChange is find for a transaction that changes the payment.
+func findToChange(ctx context.Context, tx *db.Tx, id string) (Payment, error) {
+	return findVisible(ctx, tx, id, forChange)
+}
+
+func findVisible(ctx context.Context, q db.Querier, id, lock string) (Payment, error) {
 	p, err := db.One[Payment](ctx, q, `
 		SELECT `+columns+` FROM payments
-		WHERE id = $1 AND status <> 'pending' AND ($2 = '' OR merchant_id = $2)`, id, merchant.Scope(ctx))
+		WHERE id = $1 AND status <> 'pending' AND ($2 = '' OR merchant_id = $2)`+lock, id, merchant.Scope(ctx))
 	if errors.Is(err, db.ErrNoRows) {
 		return Payment{}, ErrNotFound
 	}
 	return p, err
 }
+
+// forChange is the clause that keeps a payment that was read from being changed
+// by others until the transaction ends. Every change reads with it and writes
+// under the condition of the version that it read, and what it writes elsewhere
+// it adds: that is why [db.ReadCommitted] is enough for it. The stricter
+// default would run one again whenever two of one merchant met in its balances.
+const forChange = ` FOR UPDATE`
 
 // findIntent returns a payment in whatever state it is now.
 func findIntent(ctx context.Context, q db.Querier, id string) (intent, error) {
