@@ -15,6 +15,7 @@ import (
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rest"
+	"github.com/ashlar-go/ashlar/serve"
 )
 
 func TestAccept(t *testing.T) {
@@ -367,4 +368,62 @@ func TestAnAnswerThatCannotBeEncodedIsAFailureOfOurs(t *testing.T) {
 	if a.Code != 500 || a.problem.Code != fault.ErrInternal.Code() || strings.Contains(a.Body.String(), "red") || !strings.Contains(log.String(), "no red") {
 		t.Errorf("got %d %s, logged %s", a.Code, a.Body, &log)
 	}
+}
+
+// TestAFileHasTheTimeOfItsOperation, and only one that declares none is cut
+// when the server's time for a response is over.
+func TestAFileHasTheTimeOfItsOperation(t *testing.T) {
+	t.Parallel()
+	const patience = 100 * time.Millisecond // of the server, for a response
+	slow := func(context.Context, struct{}) (op.File, error) {
+		return op.File{Size: 1 << 20, Body: io.MultiReader(
+			io.LimitReader(zeros{}, 1<<19), &later{Reader: io.LimitReader(zeros{}, 1<<19), after: 3 * patience},
+		)}, nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle(rest.Handler(op.Query("short", "GET /short", slow, op.Public())))
+	mux.Handle(rest.Handler(op.Query("long", "GET /long", slow, op.Public(), op.Timeout(time.Minute))))
+	server := serve.New(serve.Observe(mux, serve.Observer{}), serve.Config{Addr: "127.0.0.1:0", WriteTimeout: patience, DrainDelay: -1})
+	addr, err := server.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended })
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	for target, whole := range map[string]bool{"/short": false, "/long": true} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr.String()+target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := int64(0)
+		response, err := client.Do(r)
+		if err == nil {
+			n, err = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
+		}
+		if got := err == nil && n == 1<<20; got != whole {
+			t.Errorf("%s: %d bytes, %v", target, n, err)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// later is read after a while.
+type later struct {
+	io.Reader
+
+	after time.Duration
+}
+
+func (l *later) Read(p []byte) (int, error) {
+	time.Sleep(l.after)
+	l.after = 0
+	return l.Reader.Read(p)
 }

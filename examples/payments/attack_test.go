@@ -8,6 +8,7 @@ import (
 	"github.com/ashlar-go/ashlar/examples/payments/internal/hook"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/report"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -33,11 +34,16 @@ func TestAttacks(t *testing.T) {
 			"webhooks.deliveries": {Make: onAWebhook},
 			"webhooks.redeliver":  {Make: func(owner *ashlartest.Client) any { return onAWebhookDelivery(s, owner) }},
 
+			"reports.get":    {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
+			"reports.file":   {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
+			"reports.delete": {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
+
 			"auth.sessions.end": {Make: func(owner *ashlartest.Client) any { return anotherSession(t, s.App, owner) }, Personal: true},
 			"api_keys.end":      {Make: onAnAPIKey, Personal: true},
 		},
 		Shared: map[string]string{
 			"payments.authorize": "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
+			"reports.create":     "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
 			"webhooks.create":    "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
 		},
 	}
@@ -87,4 +93,11 @@ func onAWebhookDelivery(s service, owner *ashlartest.Client) any {
 // onAnAPIKey makes an API key of the owner's and names it.
 func onAnAPIKey(owner *ashlartest.Client) any {
 	return auth.ByAPIKey{ID: apiKeyOf(owner, payment.Read).ID}
+}
+
+// onAReport makes a report of the owner's that is done.
+func onAReport(s service, owner *ashlartest.Client) any {
+	by := report.ByID{ID: askReport(owner, "reports.create", settlement()).OK().ID}
+	s.RunJobs(0)
+	return by
 }

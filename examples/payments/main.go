@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/report"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
 	"github.com/ashlar-go/ashlar/trace/otlp"
 	"github.com/ashlar-go/ashlar/webhook"
@@ -42,9 +43,9 @@ func run(ctx context.Context) error {
 // build puts the application together: who may do what, and what there is to do.
 func build(app *ashlar.App, cfg Config) {
 	app.GrantAll(merchant.RoleAdmin)
-	app.Grant(merchant.RoleMerchant, payment.Read, payment.Write, payment.WriteRefunds, payment.ReadEvents, hook.Write)
+	app.Grant(merchant.RoleMerchant, payment.Read, payment.Write, payment.WriteRefunds, payment.ReadEvents, hook.Write, report.Read)
 	app.Grant(merchant.RoleSupport, payment.Read, payment.WriteRefunds, payment.ReadEvents)
-	app.Grant(merchant.RoleAuditor, payment.Read, ledger.Read)
+	app.Grant(merchant.RoleAuditor, payment.Read, ledger.Read, report.Read)
 
 	cards := network.NewSimulated(app.DB)
 	issuers := network.NewClient(cards)
@@ -57,6 +58,7 @@ func build(app *ashlar.App, cfg Config) {
 	})
 	app.Mount(payments.Module())
 	app.Mount(ledger.New(app.DB).Module())
+	app.Mount(report.New(report.Config{DB: app.DB, Merchants: merchants}).Module())
 	app.Mount(merchants.Module())
 	app.Mount(endpoints.Module())
 	app.Mount(user.New(app.Accounts, merchants).Module())
