@@ -77,10 +77,11 @@ type App struct {
 	limits         *limits
 	fallback       *limit.Fallback  // of limits; nil without Redis
 	redisChanges   chan redisChange // for the log
-	bus            bus              // nil where instances only look
-	notices        *postgres.Bus    // nil where it is another
-	announcements  chan struct{}    // other instances are to look for revocations
-	pokes          chan struct{}    // and so is this one
+	replicaChanges chan replicaChange
+	bus            bus           // nil where instances only look
+	notices        *postgres.Bus // nil where it is another
+	announcements  chan struct{} // other instances are to look for revocations
+	pokes          chan struct{} // and so is this one
 	streams        streams
 	keys           idempotency
 	caching        *caching
@@ -133,7 +134,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		a.closeLog()
 		return nil, err
 	}
-	if a.DB, err = openDatabase(ctx, cfg, a.Log); err != nil {
+	if a.DB, err = openDatabase(ctx, cfg, a.Log, a.replicaChanged); err != nil {
 		a.closeRedis()
 		a.closeLog()
 		return nil, err
@@ -149,6 +150,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	}
 	a.keys = idempotency{keys: idem.New(nil), db: a.DB, replays: a.meters.replays}
 	a.health.Add("database", a.DB.Ping)
+	a.watchReplicas()
 	a.openGate()
 	if err := a.openCache(); err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -169,7 +171,8 @@ func newApp(cfg Config) *App {
 		health:  &health.Checks{},
 		metrics: metric.New(),
 
-		revocations: auth.NewRevocations(nil),
+		revocations:    auth.NewRevocations(nil),
+		replicaChanges: make(chan replicaChange, unreadChanges),
 	}
 	a.jobs = sync.OnceValues(a.openJobs)
 	return a

@@ -29,6 +29,8 @@ func (a *App) openCache() (err error) {
 	ends := new(ends)
 	cfg := cache.Config{
 		MaxBytes: int64(orDefault(a.cfg.CacheSize)) << 20, Journal: journal{a.DB, a.Events, ends}, Log: slog.New(latest{a}),
+		// What a replica says may be from before an invalidation.
+		Loading: func(ctx context.Context) context.Context { return db.Stale(ctx, 0) },
 	}
 	if a.Redis != nil {
 		cfg.Remote = a.Redis.Cache()

@@ -27,6 +27,7 @@ type Config struct {
 	AdminAddr    string         `env:"ASHLAR_ADMIN_ADDR" default:"127.0.0.1:9090" doc:"where health and metrics are served; keep it private"`
 	DataDir      string         `env:"ASHLAR_DATA_DIR" default:"./.data" doc:"where the embedded database and generated keys are kept"`
 	DatabaseURL  config.Secret  `env:"DATABASE_URL" doc:"sqlite:PATH or postgres://user:password@host/database; sqlite:app.db in the data directory if not set"`
+	ReplicaURL   config.Secret  `env:"DATABASE_REPLICA_URL" doc:"postgres:// URLs of standbys that answer what may be a little old, separated by commas; none if not set"`
 	Connections  int            `env:"ASHLAR_DATABASE_CONNECTIONS" default:"16" doc:"how many connections to PostgreSQL this process may have"`
 	DatabaseWait time.Duration  `env:"ASHLAR_DATABASE_WAIT" default:"30s" doc:"how long the start waits for a PostgreSQL that does not answer yet"`
 	Pooler       Switch         `env:"ASHLAR_DATABASE_POOLER" default:"off" doc:"on if a pooler stands before PostgreSQL that gives each transaction another connection"`

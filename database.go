@@ -37,8 +37,24 @@ func (c Config) databasePath() (string, error) {
 func (c Config) postgres() postgres.Config {
 	return postgres.Config{
 		URL: c.DatabaseURL.Reveal(), MaxConns: c.Connections, Pooler: c.Pooler == switchOn,
-		Plaintext: !c.Production() || c.Plaintext == switchOn,
+		Plaintext: !c.Production() || c.Plaintext == switchOn, Replicas: c.replicas(),
 	}
+}
+
+// replicas are the URLs of standbys. A comma also separates the hosts of one
+// URL, so it counts only before the next one.
+func (c Config) replicas() []string {
+	var list []string
+	for part := range strings.SplitSeq(c.ReplicaURL.Reveal(), ",") {
+		switch part = strings.TrimSpace(part); {
+		case part == "":
+		case len(list) > 0 && !strings.Contains(part, "://"):
+			list[len(list)-1] += "," + part
+		default:
+			list = append(list, part)
+		}
+	}
+	return list
 }
 
 func (c Config) checkDatabase() (errs []error) {
@@ -51,17 +67,24 @@ func (c Config) checkDatabase() (errs []error) {
 	refuse(err != nil, "DATABASE_URL: %w", err)
 	refuse(c.Connections < 1, "ASHLAR_DATABASE_CONNECTIONS: must be at least 1")
 	refuse(c.DatabaseWait < 0, "ASHLAR_DATABASE_WAIT: must not be negative")
+	refuse(path != "" && !c.ReplicaURL.IsZero(), "DATABASE_REPLICA_URL: is for standbys of a PostgreSQL, and DATABASE_URL names none")
 	if path == "" && err == nil {
 		p := c.postgres()
-		p.MaxConns = max(p.MaxConns, 1)
+		p.MaxConns, p.Replicas = max(p.MaxConns, 1), nil
 		err := p.Check()
 		refuse(err != nil, "DATABASE_URL: %w", err)
+		p.Replicas = c.replicas()
+		if err == nil {
+			err = p.Check()
+			refuse(err != nil, "DATABASE_REPLICA_URL: %w", err)
+		}
 	}
 	return errs
 }
 
-// openDatabase opens what DATABASE_URL names.
-func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*db.DB, error) {
+// openDatabase opens what DATABASE_URL names, with its replicas, of which
+// changed is told.
+func openDatabase(ctx context.Context, cfg Config, log *slog.Logger, changed func(server string, reason error)) (*db.DB, error) {
 	path, err := cfg.databasePath()
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -69,7 +92,9 @@ func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*db.DB, er
 	var d *db.DB
 	switch path {
 	case "":
-		d, err = await(ctx, cfg.DatabaseWait, log, func() (*db.DB, error) { return postgres.Open(ctx, cfg.postgres()) })
+		p := cfg.postgres()
+		p.ReplicaChanged = changed
+		d, err = await(ctx, cfg.DatabaseWait, log, func() (*db.DB, error) { return postgres.Open(ctx, p) })
 	case ":memory:":
 		d, err = sqlite.Open(ctx, sqlite.Config{Path: path})
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/openapi"
@@ -30,7 +31,7 @@ func (a *App) Handler() (http.Handler, error) {
 	cfg := rest.Config{
 		Policy: a.Policy, Authenticate: a.authenticate, Challenge: auth.Challenge,
 		Gate: a.gateOf, Limits: a.limits, Places: a.placesOf,
-		Cache: a.caching, Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
+		Cache: a.caching, Stale: db.Stale, Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
 	}
 	for _, o := range a.operations {
 		s := o.Spec()

@@ -376,13 +376,13 @@ func TestMetricsAreAsAgreed(t *testing.T) {
 	explained(t, list)
 }
 
-// TestMetricsOfPostgreSQL are as agreed too: of its notifications.
+// TestMetricsOfPostgreSQL are as agreed too: of its notifications and replicas.
 func TestMetricsOfPostgreSQL(t *testing.T) {
 	t.Parallel()
-	app := ashlartest.Open(t, "DATABASE_URL", backing.PostgresSchema(t))
+	app := ashlartest.Open(t, "DATABASE_URL", backing.PostgresSchema(t), "DATABASE_REPLICA_URL", "postgres://ashlar@127.0.0.1:1/postgres?sslmode=disable")
 	list := describe(scrape(t, app, openMetrics))
 	maps.DeleteFunc(list, func(name, _ string) bool {
-		return !strings.HasPrefix(name, "ashlar_notify_")
+		return !strings.HasPrefix(name, "ashlar_notify_") && !strings.HasPrefix(name, "ashlar_replica_")
 	})
 	ashlartest.Golden(t, "testdata/metrics_postgres.golden", strings.Join(slices.Sorted(maps.Values(list)), "\n")+"\n")
 	explained(t, list)

@@ -79,6 +79,7 @@ func promisesOf(s *op.Spec) string {
 		add(true, "keep(%s per %s)", k.TTL, k.For)
 		add(k.Until != nil, "until(%s)", strings.Join(k.Until, " "))
 	}
+	add(s.Stale > 0, "stale(%s)", s.Stale)
 	add(len(s.Invalidates) > 0, "invalidates(%s)", s.Invalidates)
 	add(s.Match == op.HonourMatch, "if-match")
 	add(s.Match == op.DemandMatch, "if-match!")

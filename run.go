@@ -163,7 +163,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 		{"ashlar.api-keys.note", a.noteAPIKeys},
 	}
 	tasks = append(append(tasks, more...), a.jobTask()...)
-	tasks = append(append(tasks, a.redisTasks()...), a.busTasks()...)
+	tasks = append(append(append(tasks, a.redisTasks()...), a.busTasks()...), a.replicaTasks()...)
 	tasks = append(tasks, a.webhookTasks()...)
 	tasks = append(tasks, a.eventTasks()...)
 	for _, m := range a.modules {

@@ -36,6 +36,7 @@ func (a *App) openMetrics() error {
 	if a.Redis != nil {
 		a.readRedis(d)
 	}
+	readReplicas(d, a.DB)
 	if a.notices != nil {
 		a.readNotices(d)
 	}

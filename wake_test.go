@@ -230,7 +230,7 @@ func until(t *testing.T, so func() bool) time.Duration {
 	return time.Since(began)
 }
 
-// P14.12: two instances with one PostgreSQL and no Redis wake each other by its
+// P6.11, P15.12: two instances with one PostgreSQL and no Redis wake each other by its
 // notifications. Where these do not get through, as behind a pooler, each looks
 // for itself: that takes longer, and loses nothing.
 func TestInstancesWakeEachOtherThroughPostgreSQL(t *testing.T) {

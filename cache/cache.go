@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ type Cache struct {
 
 	clock func() time.Time // nil for the real one
 	start time.Time
+
+	under func(ctx context.Context) context.Context // for loads; nil for the caller's own
 
 	loading  [shards]loading
 	renewing chan struct{} // a place for each renewal under way

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,9 @@ type Config struct {
 	// tags and is older is not used. Zero means 5s. It must be well above the
 	// time between two batches of the Journal.
 	Bound time.Duration
+	// Loading returns the context of a load, made from the one of whoever asked
+	// for the value. Nil is for the same one.
+	Loading func(ctx context.Context) context.Context
 	// Version separates releases: values in Remote are shared by equal ones
 	// only, since another may give them another form. Empty means the version
 	// and revision that the binary was built from, as far as it knows them.
@@ -71,6 +75,7 @@ func New(c Config) (*Cache, error) {
 		bound:    or(c.Bound, DefaultBound),
 		log:      c.Log,
 		clock:    c.Now,
+		under:    c.Loading,
 		origin:   id.New("ins_"),
 		least:    uint32(min(most/int64(count), largest)),
 		own:      map[uint64]struct{}{},

@@ -218,6 +218,9 @@ func (k *kind) join(run context.Context, hash uint64, key string) (f *flight, fi
 
 func (k *kind) begin(run context.Context) *flight {
 	c := k.cache
+	if c.under != nil {
+		run = c.under(run)
+	}
 	f := &flight{cache: c, above: flying(run), done: make(chan struct{}), began: c.now()}
 	f.asOf = f.began
 	// The position first: what is known by it was committed before.

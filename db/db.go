@@ -49,7 +49,8 @@ type Result struct {
 type Driver interface {
 	// Query runs a statement that only reads, on a connection of its own
 	// until the Rows are closed. It answers [ErrWrites], without having run
-	// anything, when the statement could write.
+	// anything, when the statement could write. An adapter with replicas gives
+	// them the queries that [StaleOf] lets them answer.
 	Query(ctx context.Context, sql string, args []any) (Rows, error)
 	// Exec runs one statement in a transaction of its own. It answers
 	// [ErrConflict] when that lost to another one.
@@ -105,6 +106,8 @@ type Stats struct {
 	Rollbacks    int64         // transactions rolled back
 	Commits      int64         // commits made durable; below Transactions when they are grouped
 	Retries      int64         // times a transaction was run again because it had lost to another
+	Replicas     []Replica     // of the database; nil where there are none
+	Missed       int64         // queries of [Stale] that no replica could answer
 }
 
 // DB is a database that many goroutines may use at once. A statement run on

@@ -22,6 +22,9 @@ func One[T any](ctx context.Context, q Querier, sql string, args ...any) (T, err
 		began = time.Now()
 	}
 	out, err := one[T](ctx, q, sql, args)
+	if errors.Is(err, ErrReplica) {
+		out, err = one[T](Stale(ctx, 0), q, sql, args)
+	}
 	if d, ok := q.(*DB); ok && errors.Is(err, ErrWrites) {
 		return InTx(ctx, d, func(tx *Tx) (T, error) { return One[T](ctx, tx, sql, args...) })
 	}
@@ -72,6 +75,9 @@ func All[T any](ctx context.Context, q Querier, sql string, args ...any) ([]T, e
 		began = time.Now()
 	}
 	out, err := all[T](ctx, q, sql, args)
+	if errors.Is(err, ErrReplica) {
+		out, err = all[T](Stale(ctx, 0), q, sql, args)
+	}
 	if d, ok := q.(*DB); ok && errors.Is(err, ErrWrites) {
 		return InTx(ctx, d, func(tx *Tx) ([]T, error) { return All[T](ctx, tx, sql, args...) })
 	}

@@ -100,6 +100,7 @@ func (s *Spec) finish() Operation {
 		s.mistake("Media says of which types a File is, and the answer is none")
 	}
 	s.checkKeeping()
+	s.checkStale()
 	s.checkIdempotent()
 	s.checkStream()
 	s.checkQuotas()

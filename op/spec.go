@@ -108,6 +108,9 @@ type Spec struct {
 	CacheFor time.Duration
 	// Keep says how the server keeps answers too, and is nil if it does not.
 	Keep *Keeping
+	// Stale is how old the state of the database may be from which a query
+	// answers; zero means that it has to be the present one.
+	Stale time.Duration
 	// Invalidates are the tags that a command drops.
 	Invalidates Tagging
 	// Match says whether the command honours or demands If-Match.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -43,6 +44,10 @@ type Config struct {
 	// Cache keeps the answers of queries. Nil refuses operations that were
 	// declared with op.Keep or op.Invalidates.
 	Cache Cache
+	// Stale returns the context for a query that was declared with op.Stale, in
+	// which the state of the database may be so old. Nil is for services where
+	// it never is.
+	Stale func(ctx context.Context, most time.Duration) context.Context
 	// Idempotency keeps the answers of commands declared idempotent.
 	Idempotency Idempotency
 	// FingerprintKey keys the hashes by which a reused idempotency key is

@@ -206,6 +206,9 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	if h.spec.Idempotent > 0 && (!h.spec.KeyOptional || len(r.Header["Idempotency-Key"]) > 0) {
 		return h.serveOnce(ctx, s, w, r, call, body)
 	}
+	if h.spec.Stale > 0 && h.cfg.Stale != nil {
+		ctx = h.cfg.Stale(ctx, h.spec.Stale)
+	}
 	if err := call.Do(ctx); err != nil {
 		h.holdContract(err)
 		return err

@@ -49,6 +49,16 @@ type Config struct {
 	// Name is what the server shows the connections as. Empty means the
 	// URL's application_name, or "ashlar".
 	Name string
+	// Replicas are the URLs of standbys, which follow the server by streaming
+	// replication and answer queries of [db.Stale]. Each may have MaxConns
+	// connections. None of them has to be there.
+	Replicas []string
+	// ReplicaChanged is told when a replica is not used any more, with the
+	// reason, and when it is again, with nil. It is called by those who wait for
+	// an answer, and must only take note. Nil is not told.
+	ReplicaChanged func(server string, reason error)
+
+	standby bool // the server is meant to be one
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -72,8 +82,26 @@ func (c Config) Check() error {
 	if err != nil {
 		return err
 	}
-	_, err = c.parse(c.URL)
-	return err
+	primary, err := c.parse(c.URL)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for n, url := range c.Replicas {
+		replica, err := c.parse(url)
+		if err != nil {
+			return fmt.Errorf("replica %d: %w", n+1, err)
+		}
+		at := place(&replica.ConnConfig.Config)
+		if seen[at] {
+			return fmt.Errorf("replica %d: db/postgres: %s is named twice", n+1, at)
+		}
+		seen[at] = true
+		if is, want := replica.ConnConfig.Database, primary.ConnConfig.Database; is != want {
+			return fmt.Errorf("replica %d: db/postgres: the database is %q, and must have the name that it has on the server it is a copy of, %q", n+1, is, want)
+		}
+	}
+	return nil
 }
 
 // maxMaxConns keeps a slip of the pen from becoming a fleet of connections.

@@ -37,13 +37,13 @@ func (c Config) prepared(cfg *pgxpool.Config) {
 		pg.CustomData()[cancelerKey] = h
 		return h
 	}
-	conn.ValidateConnect = func(_ context.Context, pg *pgconn.PgConn) error { return fit(pg) }
+	conn.ValidateConnect = func(_ context.Context, pg *pgconn.PgConn) error { return fit(pg, c.standby) }
 	conn.DialFunc = (&net.Dialer{Timeout: c.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}).DialContext
 	cfg.AfterConnect = func(ctx context.Context, native *pgx.Conn) error {
 		l := &link{
-			pg: native.PgConn(), server: server, pooler: c.Pooler, limit: c.limit(),
+			pg: native.PgConn(), server: server, pooler: c.Pooler, standby: c.standby, limit: c.limit(),
 			statements: make(map[string]*statement), used: time.Now(),
 		}
 		if c.Pooler && c.StatementTimeout > 0 {
@@ -57,10 +57,19 @@ func (c Config) prepared(cfg *pgxpool.Config) {
 
 var errStandby = errors.New("the server is a standby, which only reads: name the primary, or all servers, in the URL")
 
+var errPrimary = errors.New("the server is no standby")
+
 // fit looks at what the server says about itself.
-func fit(pg *pgconn.PgConn) error {
-	if pg.ParameterStatus("in_hot_standby") == "on" {
-		return errStandby
+func fit(pg *pgconn.PgConn, standby bool) error {
+	switch pg.ParameterStatus("in_hot_standby") {
+	case "on":
+		if !standby {
+			return errStandby
+		}
+	case "off":
+		if standby {
+			return errPrimary
+		}
 	}
 	version := pg.ParameterStatus("server_version")
 	major := version[:len(version)-len(strings.TrimLeft(version, "0123456789"))]
@@ -131,6 +140,9 @@ func explain(err error, conn *pgconn.Config, limit time.Duration) error {
 	}
 	if hint := untrusted(err); hint != "" {
 		return fmt.Errorf("%s: %s", to, hint)
+	}
+	if errors.Is(err, errPrimary) {
+		return fault.ErrUnavailable.Wrap(fmt.Errorf("%s: %w", to, errPrimary)) // it may become one
 	}
 	if errors.Is(err, errStandby) {
 		return fault.ErrUnavailable.Wrap(fmt.Errorf("%s: %w", to, errStandby)) // another may be promoted

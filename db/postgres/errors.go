@@ -95,11 +95,11 @@ func (l *link) failed(ctx context.Context, err error, sql string) error {
 		case pg.Message == staleResult:
 			return l.outdated(where, sql)
 		case strings.HasPrefix(sql, "begin"):
-			return l.standby(where)
+			return l.demoted(where)
 		}
 	case codeReadOnly:
-		if l.pg.ParameterStatus("in_hot_standby") == "on" {
-			return l.standby(where)
+		if l.pg.ParameterStatus("in_hot_standby") == "on" && !l.standby {
+			return l.demoted(where)
 		}
 		return fmt.Errorf("%w: %w", errReadOnly, where)
 	case codeNoStatement:
@@ -161,8 +161,8 @@ func readOnly(err, answer error) error {
 	return err
 }
 
-// standby is a server that only reads though it was the primary once.
-func (l *link) standby(err error) error {
+// demoted is a server that only reads though it was the primary once.
+func (l *link) demoted(err error) error {
 	l.gone = true
 	return l.unavailable(fmt.Errorf("%w: the server is a standby now, which only reads", err))
 }

@@ -20,6 +20,7 @@ type link struct {
 	server     string        // host:port, for errors
 	canceler   *canceler
 	pooler     bool          // a transaction pooler stands between
+	standby    bool          // the server only reads, and is meant to
 	limit      time.Duration // the longest that the server may be silent
 	timeout    string        // what begins every transaction behind a pooler, or ""
 	statements map[string]*statement

@@ -41,6 +41,9 @@ func Open(ctx context.Context, cfg Config) (*db.DB, error) {
 }
 
 func open(ctx context.Context, cfg Config) (*adapter, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -52,6 +55,11 @@ func open(ctx context.Context, cfg Config) (*adapter, error) {
 	a := &adapter{primary: p, config: cfg}
 	if err := a.first(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
+	}
+	if len(cfg.Replicas) > 0 {
+		if a.replicas, err = follow(cfg); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
 	}
 	return a, nil
 }
@@ -70,8 +78,9 @@ func (a *adapter) first(ctx context.Context) error {
 
 // adapter is the db.Driver of one database.
 type adapter struct {
-	primary *pool
-	config  Config
+	primary  *pool
+	replicas *replicas // nil where there are none
+	config   Config
 
 	committed, rolledBack atomic.Int64
 }
@@ -81,10 +90,15 @@ var _ db.Driver = (*adapter)(nil)
 func (a *adapter) Dialect() db.Dialect { return db.Postgres }
 
 func (a *adapter) Query(ctx context.Context, sql string, args []any) (db.Rows, error) {
-	return a.read(ctx, a.primary, sql, args)
+	if a.replicas != nil {
+		if r, err := a.replicas.read(ctx, sql, args); r != nil || err != nil {
+			return r, err
+		}
+	}
+	return a.primary.read(ctx, sql, args)
 }
 
-func (a *adapter) read(ctx context.Context, p *pool, sql string, args []any) (db.Rows, error) {
+func (p *pool) read(ctx context.Context, sql string, args []any) (db.Rows, error) {
 	l, err := p.get(ctx)
 	if err != nil {
 		return nil, err
@@ -204,7 +218,7 @@ func (a *adapter) count(committed bool) {
 }
 
 func (a *adapter) Ping(ctx context.Context) error {
-	r, err := a.read(ctx, a.primary, "SELECT 1", nil)
+	r, err := a.primary.read(ctx, "SELECT 1", nil)
 	if err != nil {
 		return err
 	}
@@ -213,7 +227,7 @@ func (a *adapter) Ping(ctx context.Context) error {
 
 func (a *adapter) Stats() db.Stats {
 	p := a.primary
-	return db.Stats{
+	s := db.Stats{
 		Connections:  int(p.native.Stat().TotalConns()),
 		InUse:        int(p.inUse.Load()),
 		Waiting:      int(p.waiting.Load()),
@@ -223,6 +237,15 @@ func (a *adapter) Stats() db.Stats {
 		Rollbacks:    a.rolledBack.Load(),
 		Commits:      a.committed.Load(),
 	}
+	if a.replicas != nil {
+		s.Replicas, s.Missed = a.replicas.stats()
+	}
+	return s
 }
 
-func (a *adapter) Close() error { return a.primary.close() }
+func (a *adapter) Close() error {
+	if a.replicas == nil {
+		return a.primary.close()
+	}
+	return errors.Join(a.replicas.close(), a.primary.close())
+}

@@ -30,6 +30,7 @@ type rows struct {
 	waiting bool // the first row was fetched and Next has not been called
 	count   int
 	alone   bool // no transaction goes on after them
+	replica bool // the database itself can be asked when they break off
 	done    bool // the server has answered everything
 	closed  bool
 	result  db.Result
@@ -121,6 +122,9 @@ func (r *rows) end() error {
 	}
 	if err != nil {
 		r.err = r.link.failed(r.ctx, err, r.text())
+		if r.replica {
+			r.err = fmt.Errorf("%w: server %s: %w", db.ErrReplica, r.link.server, r.err)
+		}
 	}
 	return r.err
 }

@@ -171,6 +171,18 @@ type PostgresProcess struct {
 // as [Postgres] skips it.
 func PostgresServer(tb testing.TB, options ...string) *PostgresProcess {
 	tb.Helper()
+	return process(tb, options, (*cluster).init)
+}
+
+// Standby starts a PostgreSQL that follows this one by streaming replication,
+// for the test alone.
+func (s *PostgresProcess) Standby(options ...string) *PostgresProcess {
+	s.tb.Helper()
+	return process(s.tb, options, func(c *cluster) error { return c.copy(s.cluster) })
+}
+
+func process(tb testing.TB, options []string, files func(*cluster) error) *PostgresProcess {
+	tb.Helper()
 	bin, err := binaries()
 	if err != nil {
 		missing(tb, err)
@@ -186,7 +198,7 @@ func PostgresServer(tb testing.TB, options ...string) *PostgresProcess {
 			tb.Error(err)
 		}
 	})
-	if err = s.cluster.init(); err == nil {
+	if err = files(s.cluster); err == nil {
 		err = s.cluster.start(false)
 	}
 	if err != nil {
