@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy generated lint audit secrets race test bench-test acme-test otlp-test
+STEPS := format vet tidy generated lint audit secrets race test test-postgres bench-test acme-test otlp-test
 
 # The pinned tools have modules of their own, see tools/.
 TOOL := go tool -modfile=tools/go.mod
