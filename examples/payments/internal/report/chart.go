@@ -26,6 +26,7 @@ const (
 	plotHeight  = 190
 	maxPanels   = 8
 	maxLabels   = 8 // of days
+	leastBar    = 1.5
 )
 
 const style = `
@@ -79,8 +80,12 @@ func chart(r *record, s sums) string {
 	d.add(`<rect class="paper" fill="#fff" width="%d" height="%d"/>`, chartWidth, height)
 	d.text("title", 24, margin, 44, ` font-weight="600"`, "Settlement")
 	d.text("sub", 15, margin, 76, "", period)
+	widest := 0
+	for _, c := range panels { // so that all days stand below each other
+		widest = max(widest, s.of(c).scale(c).widest)
+	}
 	for i, c := range panels {
-		d.panel(c, s, first, last, float64(headHeight+panelHeight*i))
+		d.panel(c, s.of(c), first, last, float64(headHeight+panelHeight*i), float64(margin+12*widest+10))
 	}
 	switch foot := float64(height - margin); {
 	case len(panels) == 0:
@@ -105,16 +110,27 @@ func described(currencies []money.Currency, totals map[money.Currency]amounts) s
 	return "Bars for each day, captures up and refunds down. " + strings.Join(all, " ")
 }
 
-// panel draws one currency.
-func (d *drawing) panel(c money.Currency, s sums, first, last time.Time, top float64) {
-	var most, least int64 // of a day
-	var days sums
+// of returns the sums of one currency.
+func (s sums) of(c money.Currency) (days sums) {
 	for _, one := range s {
 		if one.Currency == c {
 			days = append(days, one)
-			most, least = max(most, one.Captured), max(least, one.Refunded)
 		}
 	}
+	return days
+}
+
+// scale returns one that all days fit.
+func (s sums) scale(c money.Currency) scale {
+	var most, least int64
+	for _, day := range s {
+		most, least = max(most, day.Captured), max(least, day.Refunded)
+	}
+	return scaleOf(most, least, c)
+}
+
+// panel draws one currency, its plot from left on.
+func (d *drawing) panel(c money.Currency, days sums, first, last time.Time, top, left float64) {
 	total := days.totals()[c]
 	for i, figure := range []struct {
 		name, class, fill string
@@ -138,8 +154,7 @@ func (d *drawing) panel(c money.Currency, s sums, first, last time.Time, top flo
 		d.text("value", 20, x, top+54, fitted, value)
 	}
 
-	scale := scaleOf(most, least, c)
-	left := float64(margin + 12*scale.widest + 10)
+	scale := days.scale(c)
 	right, plot := float64(chartWidth-rightMargin), top+plotTop
 	d.text("axis", 13, margin, plot-26, "", string(c)+" per day")
 	for _, tick := range scale.ticks {
@@ -158,11 +173,17 @@ func (d *drawing) panel(c money.Currency, s sums, first, last time.Time, top flo
 	middle := func(day int) float64 { return left + slot*(float64(day)+0.5) }
 	d.bars("captured", "#2563c9", days, func(one sum) (y, height float64, tip string) {
 		y = scale.y(one.Captured)
-		return plot + y, scale.y(0) - y, one.Day + ": " + readable(one.Captured, c) + " " + string(c) + " captured"
+		if height = scale.y(0) - y; height > 0 {
+			height = max(height, leastBar)
+		}
+		return plot + scale.y(0) - height, height, one.Day + ": " + readable(one.Captured, c) + " " + string(c) + " captured"
 	}, first, middle, wide)
 	d.bars("refunded", "#d0662a", days, func(one sum) (y, height float64, tip string) {
 		y = scale.y(0)
-		return plot + y, scale.y(-one.Refunded) - y, one.Day + ": " + readable(one.Refunded, c) + " " + string(c) + " refunded"
+		if height = scale.y(-one.Refunded) - y; height > 0 {
+			height = max(height, leastBar)
+		}
+		return plot + y, height, one.Day + ": " + readable(one.Refunded, c) + " " + string(c) + " refunded"
 	}, first, middle, wide)
 
 	stride := (n + maxLabels - 1) / maxLabels
@@ -176,7 +197,8 @@ func (d *drawing) panel(c money.Currency, s sums, first, last time.Time, top flo
 	d.text("axis", 13, (left+right)/2, plot+plotHeight+60, ` text-anchor="middle"`, "Day")
 }
 
-// bars draws a series. Bars of no height are left out.
+// bars draws a series: nothing for nothing, and the least amount so that it is
+// seen.
 func (d *drawing) bars(class, fill string, days sums, of func(sum) (y, height float64, tip string), first time.Time, middle func(int) float64, wide float64) {
 	d.add(`<g class="%s" fill="%s">`, class, fill)
 	for _, one := range days {
