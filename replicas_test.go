@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/db"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/internal/backing"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -38,6 +39,10 @@ func TestOperationsThatMayBeStale(t *testing.T) {
 	const most = time.Minute
 	app.Mount(ashlar.Module{Name: "servers", Operations: []op.Operation{
 		op.Query("servers.stale", "GET /stale", func(ctx context.Context, _ struct{}) (server, error) { return ask(ctx) }, op.Public(), op.Stale(most)),
+		op.Query("servers.events", "GET /events", func(ctx context.Context, _ struct{}) (server, error) {
+			page, err := app.Events.Read(ctx, event.Query{})
+			return server{len(page.Records)}, err
+		}, op.Public(), op.Stale(most)),
 		op.Query("servers.new", "GET /new", func(ctx context.Context, _ struct{}) (server, error) { return ask(ctx) }, op.Public()),
 		op.Query("servers.kept", "GET /kept", func(ctx context.Context, _ struct{}) (server, error) { return kept.Get(ctx, "one", ask) }, op.Public(), op.Stale(most)),
 	}})
@@ -67,6 +72,16 @@ func TestOperationsThatMayBeStale(t *testing.T) {
 	eventually(t, 20*time.Second, "it is ready", ready("ok"))
 	awaits(t, app, `ashlar_replica_up{replica="`+standby.Addr()+`/postgres"}`, func(v float64) bool { return v == 1 })
 	awaits(t, app, `ashlar_replica_queries_total{outcome="answered",replica="`+standby.Addr()+`/postgres"}`, func(v float64) bool { return v > 0 })
+
+	if err := backing.Administer(ctx, standby.URL(), `SELECT pg_wal_replay_pause()`); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		inTx(t, app.DB, func(ctx context.Context, tx *db.Tx) error { return shipped.Publish(ctx, tx, consignment{"a"}) })
+		if got := port("servers.events"); got != n+1 {
+			t.Errorf("of %d events that are committed, %d are read", n+1, got)
+		}
+	}
 
 	standby.Kill()
 	for range 10 {

@@ -515,3 +515,22 @@ func TestMistakesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A load may get another context than its caller has, with its own deadline all
+// the same.
+func TestLoadsGetTheContextThatIsMadeForThem(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	c := open(t, cache.Config{Loading: func(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, "of a load") }})
+	v := view(t, c, cache.Rules[string]{})
+	got, err := v.Get(context.WithValue(t.Context(), key{}, "of a caller"), "k", func(ctx context.Context) (string, error) {
+		if _, bounded := ctx.Deadline(); !bounded {
+			t.Error("the load has no deadline")
+		}
+		said, _ := ctx.Value(key{}).(string)
+		return said, nil
+	})
+	if got != "of a load" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}

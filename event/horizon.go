@@ -12,6 +12,7 @@ import (
 // it which was committed before the call, by whichever process. It is for
 // those who have to know how much they know, such as a cache.
 func (l *Log) Horizon(ctx context.Context) (int64, error) {
+	ctx = current(ctx)
 	if l.sql.sequenced {
 		waiting, err := db.One[bool](ctx, l.db, `SELECT EXISTS (SELECT 1 FROM ashlar_event_outbox)`)
 		if err != nil {

@@ -58,6 +58,7 @@ func (l *Log) Read(ctx context.Context, q Query) (Page, error) {
 	if q.Limit < 0 || q.Limit > MaxLimit {
 		return Page{}, fmt.Errorf("event: a limit of %d; it is between 1 and %d", q.Limit, MaxLimit)
 	}
+	ctx = current(ctx)
 	if err := l.settle(ctx); err != nil {
 		return Page{}, err
 	}
@@ -70,8 +71,14 @@ func (l *Log) Read(ctx context.Context, q Query) (Page, error) {
 	return l.page(ctx, &q.Filter, q.After, or(q.Limit, 100))
 }
 
+// current has the database itself asked, whatever ctx lets be stale: a replica
+// may not know yet what this process has committed, nor the event that a reader
+// has seen last.
+func current(ctx context.Context) context.Context { return db.Stale(ctx, 0) }
+
 // Head returns the position of the newest event, or 0 where there is none.
 func (l *Log) Head(ctx context.Context) (int64, error) {
+	ctx = current(ctx)
 	if err := l.settle(ctx); err != nil {
 		return 0, err
 	}

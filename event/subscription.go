@@ -88,6 +88,7 @@ func (l *Log) Subscribe(ctx context.Context, f Filter, from Start) (*Subscriptio
 	if err := f.check(); err != nil {
 		return nil, err
 	}
+	ctx = current(ctx)
 	at, err := l.resolve(ctx, from)
 	if err != nil {
 		return nil, err
