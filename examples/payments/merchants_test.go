@@ -11,6 +11,7 @@ import (
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/report"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -104,7 +105,7 @@ func TestSignInAndMe(t *testing.T) {
 	bearer := s.Anonymous().With("Authorization", "Bearer "+session.AccessToken)
 
 	got := ashlartest.Call[user.Me](bearer, "auth.me", nil).OK()
-	want := []access.Permission{payment.ReadEvents, payment.Read, payment.Write, payment.WriteRefunds, hook.Write}
+	want := []access.Permission{payment.ReadEvents, payment.Read, payment.Write, payment.WriteRefunds, report.Read, hook.Write}
 	if got.ID != clerk.ID || got.Email != clerk.Email || got.MerchantID != clerk.MerchantID || !slices.Equal(got.Permissions, want) {
 		t.Errorf("got %+v, want %+v with %v", got, clerk, want)
 	}
