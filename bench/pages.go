@@ -24,9 +24,11 @@ var pageKinds = []pageKind{
 	{"status", "merchant", "limit=20&status=captured"},
 	{"rare status", "merchant", "limit=20&status=expired"},
 	{"rare both", "merchant", "limit=20&status=expired&currency=GBP"},
+	{"currency", "merchant", "limit=20&currency=EUR"},
 	{"span", "merchant", "limit=20&created_after=" + beforeMiddle + "&created_before=" + middle},
 	{"of all, first", "support", "limit=20"},
 	{"of all, middle", "support", "limit=20&created_before=" + middle},
+	{"of all, currency", "support", "limit=20&currency=GBP"},
 	{"of all, rare", "support", "limit=20&status=expired&currency=USD"},
 }
 

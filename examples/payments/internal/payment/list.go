@@ -46,21 +46,31 @@ func (in *List) query(d db.Dialect, scope string, from position) (text string, a
 		page += is("status", in.Status)
 	}
 	if in.Currency == "" || in.Status != "" {
-		return page + newestFirst, args
+		return page + newestFirst + `$4`, args
 	}
 	var pages []string
 	for _, status := range statuses() {
 		one := page + is("status", status)
 		if d == db.Postgres { // which merges what says its order; SQLite would sort it again
-			one = `SELECT ` + columns + ` FROM (` + one + newestFirst + `) AS ` + string(status)
+			one = `SELECT ` + columns + ` FROM (` + one + newestFirst + known(in.Size()+1) + `) AS ` + string(status)
 		}
 		pages = append(pages, one)
 	}
-	return strings.Join(pages, ` UNION ALL `) + newestFirst, args
+	return strings.Join(pages, ` UNION ALL `) + newestFirst + `$4`, args
 }
 
-// newestFirst ends the text of a list.
-const newestFirst = ` ORDER BY created_at DESC, id DESC LIMIT $4`
+// newestFirst ends the text of a list, before its limit.
+const newestFirst = ` ORDER BY created_at DESC, id DESC LIMIT `
+
+// known is a limit that stands in the text, and rounded up so that there are few
+// of them. PostgreSQL keeps the plan of a merge whose limits it knows. Without,
+// it makes one each time, which takes longer than to read the page.
+func known(limit int) string {
+	if limit <= 21 {
+		return "21"
+	}
+	return strconv.Itoa(max(limit, 101))
+}
 
 // A position is a place in the list: just after the payment that it names.
 type position struct {

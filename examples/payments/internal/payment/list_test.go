@@ -160,8 +160,8 @@ func TestEveryFilterFindsTheSame(t *testing.T) {
 		s := New(Config{DB: d})
 		for _, scope := range []string{"", "mer_9"} {
 			ctx := within(t, scope)
-			for _, in := range filters() {
-				in.Limit = 97
+			for i, in := range filters() {
+				in.Limit = []int{13, 97}[i%2]
 				var want, got []string
 				for _, p := range all {
 					if (scope == "" || p.MerchantID == scope) && (in.Status == "" || p.Status == in.Status) &&
