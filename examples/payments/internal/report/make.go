@@ -27,7 +27,7 @@ type task struct {
 // free for it, and remove those that have expired.
 func (s *Service) jobs() []job.Handler {
 	return []job.Handler{
-		job.On(makeQueue, s.produce, job.CPU(), job.Concurrency(1), job.Attempts(5), job.Timeout(5*time.Minute),
+		job.On(makeQueue, s.produce, job.CPU(), job.Concurrency(1), job.Attempts(5), job.Timeout(s.timeout),
 			job.Backoff(time.Second, time.Minute), job.Keep(time.Hour)),
 		job.On(sweepQueue, s.sweep, job.Every(time.Hour), job.Keep(time.Hour)),
 	}

@@ -493,6 +493,42 @@ func TestAReportThatCannotBeMadeFails(t *testing.T) {
 	}
 }
 
+// TestAReportThatTakesTooLongFails, each attempt in its time, and says why.
+func TestAReportThatTakesTooLongFails(t *testing.T) {
+	t.Parallel()
+	s := open(t, report.Config{Timeout: 20 * time.Millisecond})
+	s.business(t)
+	s.stop() // and nobody lets it go on
+	by := report.ByID{ID: ask(s.shop, "reports.create", recent("")).OK().ID}
+	for n := range 6 {
+		s.RunJobs(time.Duration(n) * time.Hour)
+	}
+	if got := look(s.shop, "reports.get", by).OK(); got.Status != report.Failed || got.FailureCode != report.TimedOut {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestAnOperatorCanCancelAReport, and its owner sees that it will not be made.
+func TestAnOperatorCanCancelAReport(t *testing.T) {
+	t.Parallel()
+	s := open(t, report.Config{})
+	by := report.ByID{ID: ask(s.shop, "reports.create", recent("")).OK().ID}
+	waiting, err := job.List(t.Context(), s.DB, job.Filter{Queue: "reports.make"})
+	if err != nil || len(waiting) != 1 {
+		t.Fatalf("%v, %v", waiting, err)
+	}
+	if _, err := db.InTx(t.Context(), s.DB, func(tx *db.Tx) (struct{}, error) {
+		return struct{}{}, job.Cancel(t.Context(), tx, waiting[0].ID)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.RunJobs(0)
+	if got := look(s.shop, "reports.get", by).OK(); got.Status != report.Failed {
+		t.Errorf("%+v", got)
+	}
+	nothing(s.shop, "reports.delete", by).OK()
+}
+
 // pages stops whoever reads a page of a report, until it is let go.
 type pages struct{ stopped, next chan struct{} }
 

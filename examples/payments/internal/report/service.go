@@ -37,6 +37,9 @@ type Config struct {
 	// PageEntries is how many are read, rendered and kept at a time; 1000 if
 	// zero.
 	PageEntries int
+	// Timeout is how long one run may take; 5 min if zero. The next one goes on
+	// where it was cut off.
+	Timeout time.Duration
 }
 
 // Merchants knows who there is to report of.
@@ -51,11 +54,12 @@ type Service struct {
 	merchants   Merchants
 	maxEntries  int64
 	pageEntries int
+	timeout     time.Duration
 }
 
 // New returns a service; mount its Module.
 func New(c Config) *Service {
-	return &Service{c.DB, c.Merchants, cmp.Or(c.MaxEntries, 100_000), cmp.Or(c.PageEntries, 1000)}
+	return &Service{c.DB, c.Merchants, cmp.Or(c.MaxEntries, 100_000), cmp.Or(c.PageEntries, 1000), cmp.Or(c.Timeout, 5*time.Minute)}
 }
 
 // Module brings the operations, the job that makes reports, and the tables.
