@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // instances is the measure of how the payments example grows with instances:
@@ -65,7 +68,7 @@ func instances(o options, t *table) (err error) {
 				name  string
 				calls []call
 			}{{"Instances-pay", pay}, {"Instances-list", read}} {
-				row, err := driveAll(running[:n], what.calls[:n], load{clients: o.clients / n, limit: o.cellTime, count: int64(o.most), serial: serial})
+				row, err := driveAll(url, running[:n], what.calls[:n], load{clients: o.clients / n, limit: o.cellTime, count: int64(o.most), serial: serial})
 				if err != nil {
 					return fmt.Errorf("%s with %s instances: %w", what.name, side, err)
 				}
@@ -82,8 +85,9 @@ func instances(o options, t *table) (err error) {
 	return nil
 }
 
-// driveAll drives several instances at once and adds up what came of it.
-func driveAll(at []*program, calls []call, l load) (row []metric, err error) {
+// driveAll drives several instances at once and adds up what came of it. What
+// the machine used beyond instances and client is the database's and Redis'.
+func driveAll(database string, at []*program, calls []call, l load) (row []metric, err error) {
 	cpu := func() (all time.Duration, err error) {
 		for _, p := range at {
 			one, failed := p.used()
@@ -99,6 +103,11 @@ func driveAll(at []*program, calls []call, l load) (row []metric, err error) {
 	if err != nil {
 		return nil, err
 	}
+	wal, err := written(database)
+	if err != nil {
+		return nil, err
+	}
+	client := ownCPU()
 	var (
 		all  driven
 		errs = make([]error, len(at))
@@ -120,6 +129,7 @@ func driveAll(at []*program, calls []call, l load) (row []metric, err error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	client = ownCPU() - client
 	after, err := cpu()
 	if err != nil {
 		return nil, err
@@ -128,9 +138,27 @@ func driveAll(at []*program, calls []call, l load) (row []metric, err error) {
 	if err != nil {
 		return nil, err
 	}
+	walAfter, err := written(database)
+	if err != nil {
+		return nil, err
+	}
 	n := float64(all.requests)
+	instances, others := after-before, machineAfter-machine-(after-before)-client
 	return append(all.metrics(),
-		metric{float64((after - before).Microseconds()) / n, "instances-cpu-us/op"},
-		metric{float64((machineAfter - machine).Microseconds()) / n, "machine-cpu-us/op"},
+		metric{float64(instances.Microseconds()) / n, "instances-cpu-us/op"},
+		metric{float64(others.Microseconds()) / n, "servers-cpu-us/op"},
+		metric{float64(client.Microseconds()) / n, "client-cpu-us/op"},
+		metric{float64(walAfter-wal) / n, "wal-B/op"},
 	), nil
+}
+
+// written is how much the server has written to its log since it was made.
+func written(url string) (n int64, err error) {
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	err = c.QueryRow(ctx, `SELECT pg_current_wal_lsn() - '0/0'`).Scan(&n)
+	return n, errors.Join(err, c.Close(ctx))
 }
