@@ -207,6 +207,30 @@ func TestEventsOverAWebSocket(t *testing.T) {
 	}
 }
 
+// TestASocketGoesOnElsewhere: it names what it saw last, and another instance
+// sends what follows, whoever published it.
+func TestASocketGoesOnElsewhere(t *testing.T) {
+	t.Parallel()
+	instances := pair(t)
+	_, owner := instances[0].person(t, merchant.RoleMerchant, demoShop)
+	key := apiKeyOf(owner, payment.ReadEvents).Key
+	pay(instances[0].shop, "payments.authorize", order()).OK()
+	last := events(instances[0].shop, "events.list", nil).OK().Data[0].ID
+	for n := range 6 {
+		p := pay(instances[n%2].shop, "payments.authorize", order()).OK()
+		here := instances[n/2%2]
+		server := httptest.NewServer(here.Handler())
+		w := dial(t, server.URL+"/v1/events/ws?after="+last, key)
+		got, err := w.next(t)
+		if err != nil || got.Data.PaymentID != p.ID {
+			t.Fatalf("after %s came %+v, %v, want %s", last, got, err, p.ID)
+		}
+		last = got.ID
+		_ = w.CloseNow()
+		server.Close()
+	}
+}
+
 // socket is the other end.
 type socket struct{ *websocket.Conn }
 
