@@ -113,6 +113,7 @@ func (l *Log) pass(ctx context.Context, want int64) (int, error) {
 	if n > 0 {
 		l.positions.Add(int64(n))
 		l.hub.wake()
+		nudge(l.news) // also when it was a reader who could not wait
 	}
 	return n, nil
 }
@@ -175,8 +176,5 @@ func (l *Log) advance(ctx context.Context) (n int, err error) {
 		n, err = l.pass(ctx, want)
 		return err
 	})
-	if n > 0 {
-		nudge(l.news)
-	}
 	return n, err
 }
