@@ -53,9 +53,7 @@ type running struct {
 
 	mu        sync.Mutex
 	completed bool // in the handler's own transaction, which committed
-	done      int64
-	total     int64
-	note      string
+	reported  progress
 	news      bool // of progress, since it was written
 	result    *string
 }
@@ -88,7 +86,14 @@ func Report(ctx context.Context, done, total int64, note string) {
 	note = clip(note, maxNote)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done, r.total, r.note, r.news = done, total, note, true
+	r.reported, r.news = progress{&done, &total, &note}, true
+}
+
+// A progress is what a run has reported last: all of it, or nothing yet. Then
+// what an earlier run has reported stays.
+type progress struct {
+	done, total *int64
+	note        *string
 }
 
 // hasNews reports whether something was reported since progress was asked.
@@ -99,11 +104,11 @@ func (r *running) hasNews() bool {
 }
 
 // progress takes what was reported last.
-func (r *running) progress() (done, total int64, note string) {
+func (r *running) progress() progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.news = false
-	return r.done, r.total, r.note
+	return r.reported
 }
 
 // kept is the result, or nil.

@@ -310,8 +310,8 @@ func (r *Runner) flush(ctx context.Context, now time.Time) error {
 			if row.Lease != run.job.lease {
 				continue
 			}
-			done, total, note := run.progress()
-			if _, err := db.Exec(ctx, tx, `UPDATE ashlar_jobs SET done = $1, total = $2, note = $3 WHERE id = $4`, done, total, note, id); err != nil {
+			at := run.progress()
+			if _, err := db.Exec(ctx, tx, `UPDATE ashlar_jobs SET done = $1, total = $2, note = $3 WHERE id = $4`, at.done, at.total, at.note, id); err != nil {
 				return struct{}{}, err
 			}
 		}

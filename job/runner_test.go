@@ -429,6 +429,37 @@ func TestReportAndResult(t *testing.T) {
 	})
 }
 
+// TestProgressStays: what a run has reported is shown until another one reports.
+func TestProgressStays(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, k *kit) {
+		run := 0
+		r := k.stepped(nil, job.On(settle, func(ctx context.Context, _ payment) error {
+			run++
+			switch run {
+			case 1:
+				job.Report(ctx, 7, 10, "rows")
+				return errors.New("the network is away")
+			case 2:
+				return errors.New("the database is away")
+			}
+			job.Report(ctx, 8, 10, "")
+			return nil
+		}, job.Backoff(time.Second, time.Second)))
+		id := add(k, settle, payment{})
+		for ended, want := range []int64{7, 7, 8} {
+			k.step(r)
+			k.await(func() bool { return r.Ended() == 1 }, "the end of a run")
+			k.step(r)
+			info, err := job.Get(t.Context(), k.db, id)
+			if err != nil || info.Done != want || info.Total != 10 || info.Attempt != ended+1 {
+				t.Errorf("after run %d it says %+v, %v", ended+1, info, err)
+			}
+			k.clock.advance(2 * time.Second)
+		}
+	})
+}
+
 // TestComplete: the effect commits with the job's end, however the handler ends
 // afterwards.
 func TestComplete(t *testing.T) {

@@ -139,18 +139,18 @@ type writes struct {
 // write takes an ending in, or writes one that is like no other.
 func (w *writes) write(ctx context.Context, tx *db.Tx, e *ending, row held) error {
 	r := e.run
-	done, total, note := r.progress()
+	at := r.progress()
 	result := r.kept()
 
 	holds := row.HeldUntil > w.now.UnixMilli()
 	expires := max(w.now.Add(e.keep).UnixMilli(), row.HeldUntil)
 	switch {
 	case e.kind == scheduled:
-		return w.again(ctx, tx, e, done, total, note)
+		return w.again(ctx, tx, e, at)
 	case e.kind != Dead && e.keep == 0 && !holds:
 		w.removed = append(w.removed, r.ID)
 		return nil
-	case e.kind == Done && !holds && total == 0 && done == 0 && note == "" && result == nil:
+	case e.kind == Done && !holds && at == (progress{}) && result == nil:
 		w.done[expires] = append(w.done[expires], r.ID)
 		return nil
 	}
@@ -158,9 +158,10 @@ func (w *writes) write(ctx context.Context, tx *db.Tx, e *ending, row held) erro
 		result = nil
 	}
 	if _, err := db.Exec(ctx, tx, `
-		UPDATE ashlar_jobs SET state = $1, lease = '', error = $2, ended_at = $3, expires_at = $4, done = $5, total = $6, note = $7, result = $8,
+		UPDATE ashlar_jobs SET state = $1, lease = '', error = $2, ended_at = $3, expires_at = $4, result = $8,
+			done = COALESCE($5, done), total = COALESCE($6, total), note = COALESCE($7, note),
 			held_key = CASE WHEN held_until > $3 THEN held_key END
-		WHERE id = $9`, e.kind, e.text, w.now.UnixMilli(), expires, done, total, note, result, r.ID); err != nil {
+		WHERE id = $9`, e.kind, e.text, w.now.UnixMilli(), expires, at.done, at.total, at.note, result, r.ID); err != nil {
 		return err
 	}
 	if e.kind != Dead || !strings.HasPrefix(row.UniqueKey, tickKey) {
@@ -172,7 +173,7 @@ func (w *writes) write(ctx context.Context, tx *db.Tx, e *ending, row held) erro
 }
 
 // again has the job wait for another attempt.
-func (w *writes) again(ctx context.Context, tx *db.Tx, e *ending, done, total int64, note string) error {
+func (w *writes) again(ctx context.Context, tx *db.Tx, e *ending, at progress) error {
 	state, counted := scheduled, 1
 	if !e.at.After(w.now) {
 		state = Queued
@@ -181,8 +182,9 @@ func (w *writes) again(ctx context.Context, tx *db.Tx, e *ending, done, total in
 		counted = 0
 	}
 	_, err := db.Exec(ctx, tx, `
-		UPDATE ashlar_jobs SET state = $1, lease = '', error = $2, due_at = $3, attempt = attempt - 1 + $4, done = $5, total = $6, note = $7
-		WHERE id = $8`, state, e.text, e.at.UnixMilli(), counted, done, total, note, e.run.ID)
+		UPDATE ashlar_jobs SET state = $1, lease = '', error = $2, due_at = $3, attempt = attempt - 1 + $4,
+			done = COALESCE($5, done), total = COALESCE($6, total), note = COALESCE($7, note)
+		WHERE id = $8`, state, e.text, e.at.UnixMilli(), counted, at.done, at.total, at.note, e.run.ID)
 	return err
 }
 
