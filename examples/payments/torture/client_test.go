@@ -59,7 +59,7 @@ var numbers = []string{
 }
 
 func (b *buyer) purchase(ctx context.Context, n int) {
-	name := fmt.Sprintf("buyer-%d-%d", b.number, n)
+	name := fmt.Sprintf("%s%d-%d", ofBuyers, b.number, n)
 	p := &purchase{key: name, order: order{
 		Amount: 100 + b.random.Int64N(10_000), Currency: []string{"EUR", "GBP", "USD"}[b.random.IntN(3)], Reference: name,
 		Capture: b.random.IntN(3) == 0, Card: card{numbers[b.random.IntN(len(numbers))], 12, 2040, "123"},

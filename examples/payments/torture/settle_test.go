@@ -3,7 +3,6 @@ package torture
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
@@ -48,7 +47,7 @@ func (a *audit) awaitDeliveries(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		mine := slices.DeleteFunc(events, func(e event) bool { return !strings.HasPrefix(e.Data.Reference, "buyer-") })
+		mine := slices.DeleteFunc(events, func(e event) bool { return !e.Data.byBuyer() })
 		if a.receiver.missing(mine) == 0 {
 			return
 		}

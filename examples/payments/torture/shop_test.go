@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -67,6 +68,11 @@ type (
 		Amount int64 `json:"amount,omitempty"`
 	}
 )
+
+// ofBuyers begins the references of what the test's own clients buy.
+const ofBuyers = "buyer-"
+
+func (p payment) byBuyer() bool { return strings.HasPrefix(p.Reference, ofBuyers) }
 
 // A reply is what came back, if anything did.
 type reply struct {

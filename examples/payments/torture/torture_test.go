@@ -89,7 +89,7 @@ func torture(t *testing.T, s setting) {
 	for n := range shops {
 		shops[n] = shops[n].as(key)
 	}
-	r := newReceiver(t, random)
+	r := newReceiver(t, drawn)
 	if err := r.subscribe(t.Context(), shops[0]); err != nil {
 		t.Fatal(err)
 	}
