@@ -243,6 +243,12 @@ func (c *clock) now() time.Time {
 	return c.at
 }
 
+func (c *clock) set(to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = to
+}
+
 func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -33,7 +33,7 @@ func TestWhateverHappens(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				k.clock.at = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+				k.clock.set(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 				w := &world{T: t, kit: k, added: map[string]bool{}, over: map[string]bool{}}
 				for i := range 3 {
 					w.boot(i)
