@@ -49,9 +49,7 @@ func (k *kit) at(text string) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.clock.mu.Lock()
-	defer k.clock.mu.Unlock()
-	k.clock.at = t
+	k.clock.set(t)
 }
 
 // due runs what is due on each of the runners.
