@@ -67,7 +67,11 @@ func noteEvent(ctx context.Context, e db.Event, system trace.Attr) {
 		p.Err = nil // it is an answer
 	}
 	if e.Step != db.Transaction {
-		p.Parent = tx
+		// An event's consumer works in the trace of who published it, and its
+		// transaction is of many events and none of their traces.
+		if e.In == nil || trace.From(e.In).TraceID == trace.From(ctx).TraceID {
+			p.Parent = tx
+		}
 		trace.Note(ctx, p, system, trace.Statement(e.SQL))
 		return
 	}

@@ -132,7 +132,7 @@ func (d *DB) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
 	}
 	began := time.Now()
 	rows, err := d.driver.Query(ctx, sql, args)
-	d.tell(ctx, Query, 0, sql, began, err)
+	d.tell(ctx, Query, nil, sql, began, err)
 	return rows, err
 }
 
@@ -146,7 +146,7 @@ func (d *DB) Exec(ctx context.Context, sql string, args ...any) (Result, error) 
 	default:
 		began := time.Now()
 		result, err := d.exec(ctx, sql, args)
-		d.tell(ctx, Statement, 0, sql, began, err)
+		d.tell(ctx, Statement, nil, sql, began, err)
 		return result, err
 	}
 	return InTx(ctx, d, func(tx *Tx) (Result, error) { return tx.Exec(ctx, sql, args...) })

@@ -29,7 +29,7 @@ func One[T any](ctx context.Context, q Querier, sql string, args ...any) (T, err
 		return InTx(ctx, d, func(tx *Tx) (T, error) { return One[T](ctx, tx, sql, args...) })
 	}
 	if seen != nil {
-		seen.tell(ctx, Query, number(q), sql, began, err)
+		seen.tell(ctx, Query, within(q), sql, began, err)
 	}
 	return out, err
 }
@@ -82,7 +82,7 @@ func All[T any](ctx context.Context, q Querier, sql string, args ...any) ([]T, e
 		return InTx(ctx, d, func(tx *Tx) ([]T, error) { return All[T](ctx, tx, sql, args...) })
 	}
 	if seen != nil {
-		seen.tell(ctx, Query, number(q), sql, began, err)
+		seen.tell(ctx, Query, within(q), sql, began, err)
 	}
 	return out, err
 }

@@ -15,6 +15,7 @@ type Tx struct {
 	after   []func()
 	signals []signal
 	number  uint64 // of a transaction that is watched
+	begun   context.Context
 }
 
 // Query runs a statement inside the transaction, seeing its own writes. Close
@@ -25,7 +26,7 @@ func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (Rows, error) 
 	}
 	began := time.Now()
 	rows, err := tx.session.Query(ctx, sql, args)
-	tx.db.tell(ctx, Query, tx.number, sql, began, err)
+	tx.db.tell(ctx, Query, tx, sql, began, err)
 	return rows, err
 }
 
@@ -37,7 +38,7 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 	}
 	began := time.Now()
 	result, err := tx.session.Exec(ctx, sql, args)
-	tx.db.tell(ctx, Statement, tx.number, sql, began, err)
+	tx.db.tell(ctx, Statement, tx, sql, began, err)
 	return result, err
 }
 
@@ -55,7 +56,7 @@ func (tx *Tx) Send(ctx context.Context, sql string, args ...any) error {
 	}
 	began := time.Now()
 	err := tx.session.Send(ctx, sql, args)
-	tx.db.tell(ctx, Statement, tx.number, sql, began, err)
+	tx.db.tell(ctx, Statement, tx, sql, began, err)
 	return err
 }
 
@@ -97,13 +98,13 @@ func InTx[T any](ctx context.Context, d *DB, fn func(tx *Tx) (T, error), options
 	}
 	began, number := time.Now(), rand.Uint64()|1 //nolint:gosec // no secret; never 0, which means none
 	out, err := inTx(ctx, d, number, all, fn)
-	d.tell(ctx, Transaction, number, "", began, err)
+	d.tell(ctx, Transaction, &Tx{number: number, begun: ctx}, "", began, err)
 	return out, err
 }
 
 func inTx[T any](ctx context.Context, d *DB, number uint64, options TxOption, fn func(tx *Tx) (T, error)) (T, error) {
 	for lost := (losses{}); ; {
-		tx := Tx{db: d, number: number}
+		tx := Tx{db: d, number: number, begun: ctx}
 		out, kept, err := try(ctx, &tx, options, fn)
 		if err == nil {
 			for _, fn := range tx.after {

@@ -25,6 +25,9 @@ func (s Step) String() string {
 type Event struct {
 	Step Step
 	Tx   uint64 // a random number that names the transaction, the same for what is inside; 0 outside of one
+	// In is what the transaction was begun with, for what is inside: the ctx of a
+	// statement may be another, that of whom the work is for. Nil outside of one.
+	In   context.Context
 	SQL  string // as it was written, without its arguments; empty for a Transaction
 	Took time.Duration
 	Err  error // nil, or what the caller got: [ErrNoRows] too, and what a transaction's function returned
@@ -52,19 +55,20 @@ func watched(q Querier) *DB {
 	return d
 }
 
-func (d *DB) tell(ctx context.Context, step Step, tx uint64, sql string, began time.Time, err error) {
-	e := Event{Step: step, Tx: tx, SQL: sql, Took: time.Since(began), Err: err}
+func (d *DB) tell(ctx context.Context, step Step, tx *Tx, sql string, began time.Time, err error) {
+	e := Event{Step: step, SQL: sql, Took: time.Since(began), Err: err}
+	if tx != nil {
+		e.Tx, e.In = tx.number, tx.begun
+	}
 	for _, fn := range d.watchers {
 		fn(ctx, e)
 	}
 }
 
-// number names the transaction that q is, or 0.
-func number(q Querier) uint64 {
-	if tx, ok := q.(*Tx); ok {
-		return tx.number
-	}
-	return 0
+// within is the transaction that q is, or nil.
+func within(q Querier) *Tx {
+	tx, _ := q.(*Tx)
+	return tx
 }
 
 // query is q.Query, of which nobody is told.
