@@ -45,16 +45,18 @@ func (in *List) query(d db.Dialect, scope string, from position) (text string, a
 	if in.Status != "" {
 		page += is("status", in.Status)
 	}
+	bounded := func(page string) string { return page }
+	if d == db.Postgres {
+		bounded = func(page string) string {
+			return `SELECT ` + columns + ` FROM (` + page + newestFirst + known(in.Size()+1) + `) AS page`
+		}
+	}
 	if in.Currency == "" || in.Status != "" {
-		return page + newestFirst + `$4`, args
+		return bounded(page) + newestFirst + `$4`, args
 	}
 	var pages []string
-	for _, status := range statuses() {
-		one := page + is("status", status)
-		if d == db.Postgres { // which merges what says its order; SQLite would sort it again
-			one = `SELECT ` + columns + ` FROM (` + one + newestFirst + known(in.Size()+1) + `) AS ` + string(status)
-		}
-		pages = append(pages, one)
+	for _, status := range statuses() { // PostgreSQL merges what says its order; SQLite would sort it again
+		pages = append(pages, bounded(page+is("status", status)))
 	}
 	return strings.Join(pages, ` UNION ALL `) + newestFirst + `$4`, args
 }
@@ -63,8 +65,8 @@ func (in *List) query(d db.Dialect, scope string, from position) (text string, a
 const newestFirst = ` ORDER BY created_at DESC, id DESC LIMIT `
 
 // known is a limit that stands in the text, and rounded up so that there are few
-// of them. PostgreSQL keeps the plan of a merge whose limits it knows. Without,
-// it makes one each time, which takes longer than to read the page.
+// of them. PostgreSQL keeps the plan of a page whose limit it knows. Without, it
+// makes one each time, which takes longer than to read the page.
 func known(limit int) string {
 	if limit <= 21 {
 		return "21"
