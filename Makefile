@@ -114,7 +114,7 @@ bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, Nes
 	@$(MAKE) bench-install || echo 'the Node peers cannot be installed here, and are left out'
 	cd bench && go run ./peers $(if $(QUICK),-quick)
 
-bench-scale: ## Measure pages of 10 million payments, 1, 2 and 4 instances, and reads from cache, Redis and database: half an hour (PART=reads PAYMENTS=n to choose)
+bench-scale: ## Measure pages of 10 million payments, 1, 2 and 4 instances, and reads from cache, Redis and database: 15 minutes (PART=reads PAYMENTS=n to choose)
 	@.ci/scale $(or $(PART),$(SCALE)) -rounds 5 $(if $(PAYMENTS),-payments $(PAYMENTS))
 
 bench-layers: ## Print the cost ledger: what each layer of the stack costs a request, in processor time and allocations: 3 minutes
