@@ -72,7 +72,9 @@ func (c *Claim) Finish(ctx context.Context, tx Conn, r Response) error {
 //   - [ErrInFlight] or [ErrReused], if somebody else has the key. A handler
 //     that ran beside its twin may have failed for no other reason than that;
 //   - failed itself. If a phase had been committed, its lease is ended, so
-//     that a retry resumes at once.
+//     that a retry resumes at once;
+//   - the database's error, if the key cannot be read. What a twin did is not
+//     known then, so failed is in the text and not for the caller.
 //
 // It works on when ctx has ended: so has many a request that failed.
 func (c *Claim) Settle(ctx context.Context, conn Conn, failed error) (*Response, error) {
@@ -86,7 +88,9 @@ func (c *Claim) Settle(ctx context.Context, conn Conn, failed error) (*Response,
 	defer cancel()
 	k, found, err := read(ctx, conn, &c.request)
 	if err != nil {
-		return nil, errors.Join(failed, fmt.Errorf("idem: settle: %w", err))
+		// A twin may have committed, and this run may have failed because of its
+		// effect: nobody can say that the request was refused.
+		return nil, fmt.Errorf("idem: settle: %w; the run had failed: %v", err, failed) //nolint:errorlint // so that nobody takes the refusal for the answer
 	}
 	now := c.store.now()
 	switch {

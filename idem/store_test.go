@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,8 +142,10 @@ func TestErrorsOfTheDatabaseAreReturned(t *testing.T) {
 			t.Errorf("%s = %v, want the database's error", name, err)
 		}
 	}
-	if !errors.Is(settle, fault.ErrDenied) {
-		t.Errorf("Settle = %v, which forgot why the handler failed", settle)
+	// A twin may have had the effect that the handler failed for: who asks must
+	// not hear that the request was refused, but the log may.
+	if errors.Is(settle, fault.ErrDenied) || !strings.Contains(settle.Error(), fault.ErrDenied.Error()) {
+		t.Errorf("Settle = %v, want the handler's failure in the text alone", settle)
 	}
 	if c.Stored() {
 		t.Error("Stored() = true after a Finish that failed")
