@@ -217,6 +217,32 @@ func TestConsumersSpread(t *testing.T) {
 	})
 }
 
+// TestATurnOfTheFutureEnds: a process whose clock was ahead, and that is gone,
+// keeps a consumer from others for two leases, and not until that time.
+func TestATurnOfTheFutureEnds(t *testing.T) {
+	t.Parallel()
+	inBubble(t, event.Config{}, func(t *testing.T, b *bench) {
+		stop := b.start(noting("patient", nil))
+		after(time.Second)
+		stop()
+		if _, err := db.Exec(t.Context(), b.db, `UPDATE ashlar_event_consumers SET owner = 'gone', fence = fence + 1, leased_until = $1`,
+			time.Now().Add(2*time.Hour).UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+		b.count(1, 2)
+		stop = b.start(noting("patient", nil))
+		defer stop()
+		after(event.DefaultLease / 2)
+		if got := b.noted("patient"); got != "" {
+			t.Errorf("%q was handled in the turn of another", got)
+		}
+		after(2 * event.DefaultLease)
+		if got := b.noted("patient"); got != "1 2" {
+			t.Errorf("%q was handled in the end", got)
+		}
+	})
+}
+
 // TestABusSavesLooking: with a bus an event of another process is there at once
 // and the database is asked seldom; without it, or while it is cut, within
 // Config.Poll.

@@ -97,6 +97,7 @@ type runner struct {
 	s     *Subscription
 	asked chan struct{} // somebody changed the consumer's row
 
+	other   turn // another process's, as it was seen last
 	fence   int64
 	until   atomic.Int64 // the end of this process's turn, in Unix milliseconds; 0 where it is another's
 	waited  bool         // long enough for others to come first
@@ -109,6 +110,22 @@ type runner struct {
 	gone    bool  // what follows at is not kept any more
 	doubt   bool  // the row may not be what this turn believes
 	steps   int64 // transactions that took the consumer on
+}
+
+// turn is another process's, and since when it has stood in the row unchanged.
+type turn struct {
+	fence, until int64
+	since        time.Time
+}
+
+// stale reports whether a turn ought to be over by now, whatever time the row
+// names: whoever works prolongs it, so one that stands unchanged for a whole
+// lease was written under a clock that was ahead.
+func (r *runner) stale(row row) bool {
+	if r.other.fence != row.Fence || r.other.until != row.LeasedUntil {
+		r.other = turn{row.Fence, row.LeasedUntil, time.Now()}
+	}
+	return time.Since(r.other.since) > r.l.lease
 }
 
 // halted is an event at which the consumer stands still.
@@ -205,7 +222,7 @@ func (r *runner) round(ctx context.Context) (pause, error) {
 	case row.Paused:
 		r.end()
 		return pause{relaxed * r.l.poll, true}, nil
-	case !own && left > 0:
+	case !own && left > 0 && !r.stale(row):
 		r.end()
 		r.waited = true
 		return pause{min(left, r.l.lease) + r.courtesy(), true}, nil
