@@ -46,8 +46,8 @@ func (h *Hooks) due(ctx context.Context, after string, limit int) ([]string, err
 		)
 		SELECT e.id FROM waiting JOIN ashlar_webhook_endpoints e ON e.id = waiting.endpoint
 		WHERE e.state = 'enabled' AND e.rest_until <= $2
-			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND l.due_at <= $2)
-		ORDER BY e.id LIMIT $3`, after, millis(h.cfg.Now()), limit)
+			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND (l.due_at <= $2 OR l.owner <> '' AND l.due_at > $4))
+		ORDER BY e.id LIMIT $3`, after, millis(h.cfg.Now()), limit, h.implausible())
 }
 
 // isDue reports whether an endpoint has something to be sent now.
@@ -55,10 +55,15 @@ func (h *Hooks) isDue(ctx context.Context, endpoint string) (bool, error) {
 	n, err := db.One[int](ctx, h.cfg.DB, `
 		SELECT COUNT(*) FROM ashlar_webhook_endpoints e
 		WHERE e.id = $1 AND e.state = 'enabled' AND e.rest_until <= $2
-			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND l.due_at <= $2)`,
-		endpoint, millis(h.cfg.Now()))
+			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND (l.due_at <= $2 OR l.owner <> '' AND l.due_at > $3))`,
+		endpoint, millis(h.cfg.Now()), h.implausible())
 	return n == 1, err
 }
+
+// implausible is a time by which no lease that was taken under this clock can
+// end. One that ends later was taken under a clock that was ahead; it is over,
+// as its owner will find out when it settles.
+func (h *Hooks) implausible() int64 { return millis(h.cfg.Now().Add(2 * h.cfg.Lease)) }
 
 // claim takes the lane of an endpoint that has waited longest; nil if there is
 // none that is due and free, or nothing may be sent to the endpoint now.
@@ -79,9 +84,9 @@ func (h *Hooks) claimIn(ctx context.Context, tx *db.Tx, endpoint string) (*claim
 		WHERE endpoint = $3 AND lane = (
 			SELECT l.lane FROM ashlar_webhook_lanes l
 			JOIN ashlar_webhook_endpoints e ON e.id = l.endpoint AND e.state = 'enabled' AND e.rest_until <= $4
-			WHERE l.endpoint = $3 AND l.due_at <= $4
+			WHERE l.endpoint = $3 AND (l.due_at <= $4 OR l.owner <> '' AND l.due_at > $5)
 			ORDER BY l.due_at, l.lane LIMIT 1 FOR UPDATE OF l SKIP LOCKED)
-		RETURNING lane`, c.owner, millis(now.Add(h.cfg.Lease)), endpoint, millis(now))
+		RETURNING lane`, c.owner, millis(now.Add(h.cfg.Lease)), endpoint, millis(now), h.implausible())
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, nil //nolint:nilnil // there is nothing to do
 	}

@@ -686,3 +686,28 @@ func TestDeliveriesArePaged(t *testing.T) {
 		}
 	})
 }
+
+// TestALeaseOfTheFutureIsOver: a sender whose clock was ahead keeps a delivery
+// from others no longer than its lease would have been.
+func TestALeaseOfTheFutureIsOver(t *testing.T) {
+	t.Parallel()
+	for name, open := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, open(t))
+			e, _ := b.endpoint("*")
+			b.enqueue(message("m1", ""))
+			b.clock.advance(2 * time.Hour)
+			if c, err := b.Take(b.ctx, e.ID); c == nil || err != nil {
+				t.Fatalf("%v, %v", c, err)
+			}
+			b.clock.advance(-2 * time.Hour)
+			if !b.step(e.ID) {
+				t.Error("a delivery is kept from others for two hours")
+			}
+			if c, err := b.Take(b.ctx, e.ID); c != nil || err != nil {
+				t.Errorf("%v, %v after it was delivered", c, err)
+			}
+		})
+	}
+}
