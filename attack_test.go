@@ -315,7 +315,7 @@ func TestAttackTokens(t *testing.T) {
 		"P11.1 HS256 without a key":  {"Authorization: Bearer " + hs256(nil), 401, "invalid_token"},
 		"P11.2 expired":              {"Authorization: Bearer " + signed(part(0), claims("exp", now-61)), 401, "invalid_token"},
 		"P11.2 never expires":        {"Authorization: Bearer " + signed(part(0), claims("exp", nil)), 401, "invalid_token"},
-		"P11.2 not yet":              {"Authorization: Bearer " + signed(part(0), claims("nbf", now+120)), 401, "invalid_token"},
+		"P11.2 not yet":              {"Authorization: Bearer " + signed(part(0), claims("nbf", now+3600)), 401, "invalid_token"},
 		"P11.2 from somebody else":   {"Authorization: Bearer " + signed(part(0), claims("iss", "evil")), 401, "invalid_token"},
 		"P11.2 for somebody else":    {"Authorization: Bearer " + signed(part(0), claims("aud", "evil")), 401, "invalid_token"},
 		"P11.2 of nobody":            {"Authorization: Bearer " + signed(part(0), claims("sub", "")), 401, "invalid_token"},
