@@ -1,14 +1,12 @@
 package ashlartest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/id"
 	"github.com/ashlar-go/ashlar/internal/codec"
+	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -136,32 +135,12 @@ func (c *Client) request(s *op.Spec, in any) *http.Request {
 	if err != nil {
 		c.app.t.Fatalf("%s: input: %v", s.Name, err)
 	}
-	path := s.Path
-	for _, name := range s.PathFields {
-		path = strings.Replace(path, "{"+name+"}", url.PathEscape(textOf(members[name])), 1)
-		delete(members, name)
+	path, body, err := input.Place(s.Path, s.PathFields, s.Kind == op.IsCommand, members)
+	if err != nil {
+		c.app.t.Fatalf("%s: input: %v", s.Name, err)
 	}
 	if s.Idempotent > 0 && c.headers["Idempotency-Key"] == "" {
 		c = c.Key(id.New("test_"))
-	}
-	if s.Kind != op.IsCommand {
-		query := url.Values{}
-		for _, name := range slices.Sorted(maps.Keys(members)) {
-			for _, value := range listOf(members[name]) {
-				query.Add(name, textOf(value))
-			}
-		}
-		if len(query) > 0 {
-			path += "?" + query.Encode()
-		}
-		return c.make(s.Method, path, "")
-	}
-	if len(members) == 0 {
-		return c.make(s.Method, path, "")
-	}
-	body, err := json.Marshal(members)
-	if err != nil {
-		c.app.t.Fatalf("%s: input: %v", s.Name, err)
 	}
 	return c.make(s.Method, path, string(body))
 }
@@ -199,26 +178,4 @@ func encode(s *op.Spec, in any) ([]byte, error) {
 	p := reflect.New(v.Type())
 	p.Elem().Set(v)
 	return encoder.Append(nil, p.Interface())
-}
-
-// textOf returns a value as it stands in a path or query.
-func textOf(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil {
-		return text
-	}
-	return string(value)
-}
-
-// listOf returns the values that a member stands for in a query: the items of
-// a list, nothing for null, else itself.
-func listOf(value json.RawMessage) []json.RawMessage {
-	if bytes.Equal(value, []byte("null")) {
-		return nil
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) == nil {
-		return list
-	}
-	return []json.RawMessage{value}
 }

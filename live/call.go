@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -118,27 +116,9 @@ func (c *conversation) request(ctx context.Context, s *op.Spec, m *message) (*ht
 			return nil, fault.ErrMalformed.Because("The input must be an object.")
 		}
 	}
-	path := s.Path
-	for _, name := range s.PathFields {
-		path = strings.Replace(path, "{"+name+"}", url.PathEscape(textOf(members[name])), 1)
-		delete(members, name)
-	}
-	var body []byte
-	if s.Kind != op.IsCommand {
-		query := url.Values{}
-		for _, name := range slices.Sorted(maps.Keys(members)) {
-			for _, value := range listOf(members[name]) {
-				query.Add(name, textOf(value))
-			}
-		}
-		if len(query) > 0 {
-			path += "?" + query.Encode()
-		}
-	} else if len(members) > 0 {
-		var err error
-		if body, err = json.Marshal(members); err != nil {
-			return nil, fmt.Errorf("%s: encode a call: %w", s.Name, err)
-		}
+	path, body, err := input.Place(s.Path, s.PathFields, s.Kind == op.IsCommand, members)
+	if err != nil {
+		return nil, fmt.Errorf("%s: encode a call: %w", s.Name, err)
 	}
 	shown := c.credential.shown.Load()
 	r, err := http.NewRequestWithContext(bounded{ctx, shown.Context()}, s.Method, path, bytes.NewReader(body))
@@ -181,26 +161,4 @@ func refusal(err error) *recorded {
 	a := &recorded{header: http.Header{}}
 	_ = fault.Write(a, fault.ProblemOf(err, "")) // it is kept in memory
 	return a
-}
-
-// textOf returns a value as it stands in a path or query.
-func textOf(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil {
-		return text
-	}
-	return string(value)
-}
-
-// listOf returns the values that a member stands for in a query: the items of
-// a list, nothing for null, else itself.
-func listOf(value json.RawMessage) []json.RawMessage {
-	if bytes.Equal(value, []byte("null")) {
-		return nil
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) == nil {
-		return list
-	}
-	return []json.RawMessage{value}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/ashlar-go/ashlar"
-	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
@@ -80,7 +79,10 @@ func (s *Service) announce(ctx context.Context, tx *db.Tx, r *event.Record, _ in
 
 // Create makes an endpoint. Its secret is shown this once.
 func (s *Service) Create(ctx context.Context, in Subscription) (Created, error) {
-	owner, err := s.owner(ctx, in.MerchantID)
+	owner, err := merchant.Subject(ctx, s.merchants, in.MerchantID, "endpoints")
+	if err == nil && owner == "" {
+		err = fault.At("/merchant_id", "required", "is required from staff: say whose events are sent")
+	}
 	if err != nil {
 		return Created{}, err
 	}
@@ -103,32 +105,6 @@ func (s *Service) Create(ctx context.Context, in Subscription) (Created, error) 
 		return Created{}, err
 	}
 	return Created{show(e), secret.Reveal()}, nil
-}
-
-// owner is the merchant whose endpoint it is: the caller's own, or the one that
-// a member of staff named.
-func (s *Service) owner(ctx context.Context, named string) (string, error) {
-	noMerchant := fault.ErrDenied.Because("Your account belongs to no merchant.")
-	own := merchant.Scope(ctx)
-	switch {
-	case own != access.From(ctx).Account:
-		return "", noMerchant
-	case own != "" && named != "":
-		return "", fault.At("/merchant_id", "not_allowed", "is for staff only: your endpoints are your own merchant's")
-	case own == "" && named == "":
-		return "", fault.At("/merchant_id", "required", "is required from staff: say whose events are sent")
-	}
-	id := own + named
-	known, err := s.merchants.Exists(ctx, id)
-	switch {
-	case err != nil:
-		return "", err
-	case !known && own != "":
-		return "", noMerchant
-	case !known:
-		return "", fault.At("/merchant_id", "unknown", "is not the id of a merchant")
-	}
-	return id, nil
 }
 
 // find returns an endpoint that the caller may see.

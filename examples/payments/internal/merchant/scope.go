@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/fault"
 )
 
 // The roles of this app.
@@ -30,4 +31,35 @@ func Scope(ctx context.Context) string {
 		return ""
 	}
 	return "nobody"
+}
+
+// A Registry knows which merchants there are.
+type Registry interface {
+	Exists(ctx context.Context, id string) (bool, error)
+}
+
+// Subject returns the merchant that a request is about: the caller's own, or the
+// one that a member of staff named, or "" if staff named none. What the request
+// is for, "payments", is said to a merchant that names one.
+func Subject(ctx context.Context, known Registry, named, what string) (string, error) {
+	noMerchant := fault.ErrDenied.Because("Your account belongs to no merchant.")
+	own := Scope(ctx)
+	switch {
+	case own != access.From(ctx).Account:
+		return "", noMerchant
+	case own != "" && named != "":
+		return "", fault.At("/merchant_id", "not_allowed", "is for staff only: your "+what+" are your own merchant's")
+	case own+named == "":
+		return "", nil
+	}
+	found, err := known.Exists(ctx, own+named)
+	switch {
+	case err != nil:
+		return "", err
+	case !found && own != "":
+		return "", noMerchant
+	case !found:
+		return "", fault.At("/merchant_id", "unknown", "is not the id of a merchant")
+	}
+	return own + named, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/network"
@@ -39,7 +38,10 @@ func (s *Service) begin(ctx context.Context, in Authorize) (intent, error) {
 	if paymentID, resumed := idem.Resumed(ctx); resumed {
 		return findIntent(ctx, s.db, paymentID)
 	}
-	payee, err := s.payee(ctx, in.MerchantID)
+	payee, err := merchant.Subject(ctx, s.merchants, in.MerchantID, "payments")
+	if err == nil && payee == "" {
+		err = fault.At("/merchant_id", "required", "is required from staff: say which merchant is paid")
+	}
 	if err != nil {
 		return intent{}, err
 	}
@@ -66,32 +68,6 @@ func newIntent(in Authorize, payee, fingerprint string, at time.Time) intent {
 		Capture:     in.Capture,
 		Fingerprint: fingerprint,
 	}
-}
-
-// payee returns the merchant that a payment is for: the caller's own, or the
-// one that a member of staff named.
-func (s *Service) payee(ctx context.Context, named string) (string, error) {
-	noMerchant := fault.ErrDenied.Because("Your account belongs to no merchant.")
-	switch own := merchant.Scope(ctx); {
-	case own != access.From(ctx).Account:
-		return "", noMerchant
-	case own != "" && named != "":
-		return "", fault.At("/merchant_id", "not_allowed", "is for staff only: your payments are your own merchant's")
-	case own != "":
-		return own, s.exists(ctx, own, noMerchant)
-	case named == "":
-		return "", fault.At("/merchant_id", "required", "is required from staff: say which merchant is paid")
-	}
-	return named, s.exists(ctx, named, fault.At("/merchant_id", "unknown", "is not the id of a merchant"))
-}
-
-// exists returns nil if there is such a merchant, and otherwise the given error.
-func (s *Service) exists(ctx context.Context, id string, otherwise error) error {
-	known, err := s.merchants.Exists(ctx, id)
-	if err == nil && !known {
-		err = otherwise
-	}
-	return err
 }
 
 // settle records what the network answered. If somebody else has recorded it

@@ -91,7 +91,7 @@ func (s *Service) Create(ctx context.Context, in Request) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	subject, err := s.subject(ctx, in.MerchantID)
+	subject, err := merchant.Subject(ctx, s.merchants, in.MerchantID, "reports")
 	if err != nil {
 		return Report{}, err
 	}
@@ -115,31 +115,6 @@ func (s *Service) Create(ctx context.Context, in Request) (Report, error) {
 		r.JobID = queued.ID
 		return r.show(job.Info{State: job.Queued}), insert(ctx, tx, r)
 	})
-}
-
-// subject returns the merchant that a report is of: the caller's own, or the
-// one that a member of staff named, or "" for all.
-func (s *Service) subject(ctx context.Context, named string) (string, error) {
-	noMerchant := fault.ErrDenied.Because("Your account belongs to no merchant.")
-	own := merchant.Scope(ctx)
-	switch {
-	case own != access.From(ctx).Account:
-		return "", noMerchant
-	case own != "" && named != "":
-		return "", fault.At("/merchant_id", "not_allowed", "is for staff only: your reports are of your own merchant")
-	case own+named == "":
-		return "", nil
-	}
-	known, err := s.merchants.Exists(ctx, own+named)
-	switch {
-	case err != nil:
-		return "", err
-	case !known && own != "":
-		return "", noMerchant
-	case !known:
-		return "", fault.At("/merchant_id", "unknown", "is not the id of a merchant")
-	}
-	return own + named, nil
 }
 
 // Get shows a report, and how far it is.
