@@ -53,6 +53,10 @@ func openURL(ctx context.Context, url string) (*db.DB, error) {
 	return postgres.Open(ctx, postgres.Config{URL: url, MaxConns: 6})
 }
 
+// childShare is how many jobs a process begins before all that it begins hang.
+// Those that are killed must leave enough for the next, however fast they were.
+const childShare = 60
+
 // TestChildOfTheCrash is the process that is killed. One job in twenty hangs, so
 // that some are in the middle when it dies.
 func TestChildOfTheCrash(t *testing.T) {
@@ -70,7 +74,7 @@ func TestChildOfTheCrash(t *testing.T) {
 		DB: d, Lease: crashLease, Poll: 100 * time.Millisecond, Workers: 8,
 		Handlers: crashing(d, func(run job.Run) {
 			fmt.Printf("\nbegun %s\n", run.ID)
-			if n.Add(1)%20 == 0 {
+			if n := n.Add(1); n%20 == 0 || n > childShare {
 				select {}
 			}
 		}),
@@ -138,14 +142,20 @@ func killWorkers(t *testing.T, url string) {
 			back <- time.Since(killed)
 		}
 	})...))
-	var last time.Duration
-	for range hanging {
-		last = max(last, receive(t, back, "a job of a process that was killed"))
-	}
 	k.await(func() bool {
 		n, err := db.One[int](t.Context(), d, `SELECT count(*) FROM ashlar_jobs WHERE state <> 'done'`)
 		return n == 0 && err == nil
 	}, "all jobs to be done")
+	// A server may have taken the last commit of a process after its death, so
+	// that a job or two need not come back.
+	var last time.Duration
+	again := len(back)
+	for range again {
+		last = max(last, <-back)
+	}
+	if again == 0 {
+		t.Error("no job was begun again: nothing is tested")
+	}
 	for what, query := range map[string]string{
 		"jobs are lost":                        `SELECT 300 - count(*) FROM ashlar_jobs`,
 		"jobs are done without an effect":      `SELECT count(*) FROM ashlar_jobs WHERE id NOT IN (SELECT job FROM effects)`,
@@ -157,9 +167,9 @@ func killWorkers(t *testing.T, url string) {
 	}
 	// Two retries may be in between, and a machine that is busy.
 	if bound := crashLease + 20*time.Second; last > bound {
-		t.Errorf("the last of %d jobs came back after %s", len(hanging), last)
+		t.Errorf("the last of %d jobs came back after %s", again, last)
 	}
-	t.Logf("%d jobs of killed processes were begun again within %s", len(hanging), last)
+	t.Logf("%d of %d jobs of killed processes were begun again within %s", again, len(hanging), last)
 }
 
 // process is a child that runs jobs.
@@ -185,10 +195,11 @@ func child(t *testing.T, url string) *process {
 	return p
 }
 
-// begins waits until the process has begun so many jobs, or ends because there
-// are none left.
+// begins waits until the process has begun so many jobs.
 func (p *process) begins(t *testing.T, n int) {
 	t.Helper()
+	late := time.AfterFunc(time.Minute, func() { _ = p.cmd.Process.Kill() })
+	defer late.Stop()
 	for p.lines.Scan() {
 		if strings.HasPrefix(p.lines.Text(), "begun ") {
 			if n--; n == 0 {
@@ -196,7 +207,7 @@ func (p *process) begins(t *testing.T, n int) {
 			}
 		}
 	}
-	t.Fatalf("the process ended %d jobs early: %v", n, p.cmd.Wait())
+	t.Fatalf("the process ended, or a minute did, %d jobs early: %v", n, p.cmd.Wait())
 }
 
 // kill ends the process as a power cut would. It may be called twice.
