@@ -26,6 +26,7 @@ import (
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/redis"
+	"github.com/ashlar-go/ashlar/room"
 	"github.com/ashlar-go/ashlar/trace"
 	"github.com/ashlar-go/ashlar/webhook"
 	"github.com/ashlar-go/ashlar/work"
@@ -54,6 +55,8 @@ type App struct {
 	// Cache keeps what is read often: see [cache.Of] for values, and [op.Keep]
 	// for the answers of operations.
 	Cache *cache.Cache
+	// Rooms knows who is in which room, over all instances that have a bus.
+	Rooms *room.Hub
 	// Log writes the app's log.
 	Log *slog.Logger
 	// Work is where what computes for a while takes its turn: operations with
@@ -143,6 +146,9 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	if err := a.openEvents(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	if err := a.openRooms(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	if err := a.openAccounts(onlyDeclared(ctx)); err != nil {

@@ -35,7 +35,7 @@ var house = []floor{
 	},
 	{
 		name:     "mechanisms", // each useful alone; they never import each other
-		packages: "serve auth limit cache idem event job work db health supervise outbound webhook",
+		packages: "serve auth limit cache idem event job work db health supervise outbound webhook room",
 		may:      "words internal",
 		tests:    "mechanisms adapters",
 	},

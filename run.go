@@ -166,6 +166,7 @@ func (a *App) startTasks(ctx context.Context, more ...Task) (wait func(time.Dura
 	tasks = append(append(append(tasks, a.redisTasks()...), a.busTasks()...), a.replicaTasks()...)
 	tasks = append(tasks, a.webhookTasks()...)
 	tasks = append(tasks, a.eventTasks()...)
+	tasks = append(tasks, a.roomTasks()...)
 	for _, m := range a.modules {
 		tasks = append(tasks, m.Tasks...)
 	}

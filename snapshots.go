@@ -29,6 +29,7 @@ func (a *App) openMetrics() error {
 	readDatabase(d, a.DB)
 	readWork(d, a.Work)
 	readEvents(d, a.Events)
+	readRooms(d, a.Rooms)
 	readCache(d, a.Cache, a.Redis != nil)
 	if a.gate != nil {
 		readGate(d, a.gate)
