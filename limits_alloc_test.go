@@ -29,6 +29,7 @@ func (discard) WriteHeader(int)             {}
 func gets(tb testing.TB, env ...string) func(path string) {
 	tb.Helper()
 	app := ashlartest.Open(tb, env...)
+	app.Untraced() // a request whose trace is sent allocates for it
 	app.App.Log = slog.New(slog.DiscardHandler)
 	app.Mount(ashlar.Module{Name: "m", Operations: []op.Operation{
 		op.Query("open", "GET /open/{name}", greet, op.Public()),

@@ -40,6 +40,11 @@ func (a *App) Trace(o trace.Options, err error) {
 	a.note(a.readTraces(a.tracer))
 }
 
+// Tracer is what the app traces with: give it to the context of a background
+// task of your own ([trace.WithTracer]). It is nil, which traces nothing, until
+// Trace is called.
+func (a *App) Tracer() *trace.Tracer { return a.tracer }
+
 // endTraces exports what is left, for as long as somebody may wait for it.
 func (a *App) endTraces() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

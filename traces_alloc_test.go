@@ -26,6 +26,7 @@ func asks(tb testing.TB, share float64) func(path string) {
 	tb.Helper()
 	app := ashlartest.Open(tb, "ASHLAR_LIMIT_ADDRESS", "off", "DATABASE_URL", "sqlite::memory:") // where counts are exact
 	app.App.Log = slog.New(slog.DiscardHandler)
+	app.Untraced()
 	if share >= 0 {
 		app.Trace(trace.Options{Exporter: &forgetful{}, Sampler: trace.Ratio(share)}, nil)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/logs"
+	"github.com/ashlar-go/ashlar/trace"
 )
 
 // App is an app under test. Mount modules and grant roles first; the first
@@ -23,6 +24,7 @@ type App struct {
 
 	t       testing.TB
 	log     *capture
+	traces  *album // nil where nothing is traced
 	handler func() (http.Handler, error)
 	key     ed25519.PrivateKey // signs the app's access tokens
 }
@@ -68,13 +70,18 @@ func Open(t testing.TB, env ...string) *App {
 			t.Errorf("close the app: %v", err)
 		}
 	})
-	a := &App{App: app, t: t, log: &capture{}, key: key}
-	app.Log = logs.New(a.log, logs.Options{Level: slog.LevelDebug})
+	a := &App{App: app, t: t, log: &capture{}, traces: &album{}, key: key}
+	if h, ok := app.Log.Handler().(*logs.Handler); ok {
+		app.Log = slog.New(h.To(a.log, logs.JSON, slog.LevelDebug))
+	}
 	a.handler = sync.OnceValues(a.derive)
 	return a
 }
 
 func (a *App) derive() (http.Handler, error) {
+	if a.Tracer() == nil && a.traces != nil {
+		a.Trace(trace.Options{Exporter: a.traces, Sampler: trace.Ratio(1), Queue: 1 << 16}, nil)
+	}
 	h, err := a.App.Handler()
 	if err != nil {
 		return nil, fmt.Errorf("the app's declarations are mistaken:\n%w", err)

@@ -124,12 +124,18 @@ func (c *Client) operation(name string) *op.Spec {
 
 func (c *Client) call(s *op.Spec, in any) *httptest.ResponseRecorder {
 	c.app.t.Helper()
-	return c.serve(c.request(s, in))
+	return c.exchange(s, in).answer
+}
+
+func (c *Client) exchange(s *op.Spec, in any) exchange {
+	c.app.t.Helper()
+	r, body := c.request(s, in)
+	return exchange{app: c.app, spec: s, request: r, sent: body, answer: c.serve(r)}
 }
 
 // request gives an operation its input the way its declaration says: members
 // named in the path there, others in the query or body.
-func (c *Client) request(s *op.Spec, in any) *http.Request {
+func (c *Client) request(s *op.Spec, in any) (r *http.Request, sent string) {
 	c.app.t.Helper()
 	members, err := membersOf(s, in)
 	if err != nil {
@@ -142,7 +148,7 @@ func (c *Client) request(s *op.Spec, in any) *http.Request {
 	if s.Idempotent > 0 && c.headers["Idempotency-Key"] == "" {
 		c = c.Key(id.New("test_"))
 	}
-	return c.make(s.Method, path, string(body))
+	return c.make(s.Method, path, string(body)), string(body)
 }
 
 // membersOf encodes an input, which may be the operation's own type, another

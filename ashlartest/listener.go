@@ -47,14 +47,18 @@ func Listen[Item any](c *Client, operation string, in any) *Listener[Item] {
 	}
 	ctx, leave := context.WithCancel(c.context())
 	w := newFlow()
-	r := c.Context(ctx).request(s, in)
+	r, sent := c.Context(ctx).request(s, in)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer w.end()
 		c.app.Handler().ServeHTTP(w, r)
 	}()
-	l := &Listener[Item]{t: t, spec: s, flow: w, decoder: decoder, leave: func() { leave(); <-ended }}
+	l := &Listener[Item]{
+		t: t, spec: s, flow: w, decoder: decoder,
+		exchange: Result[Item]{exchange{app: c.app, spec: s, request: r, sent: sent, answer: w.ResponseRecorder}},
+		leave:    func() { leave(); <-ended },
+	}
 	l.events = sse.NewReader(w)
 	t.Cleanup(l.Leave)
 	select {
@@ -64,27 +68,22 @@ func Listen[Item any](c *Client, operation string, in any) *Listener[Item] {
 	}
 	if w.Code >= http.StatusBadRequest {
 		<-ended
-		declared[Item](t, s, w.ResponseRecorder)
+		l.exchange.holdContract()
 	}
 	return l
-}
-
-// declared fails the test for a refusal that the contract does not have.
-func declared[Out any](t testing.TB, s *op.Spec, answer *httptest.ResponseRecorder) {
-	t.Helper()
-	Result[Out]{t: t, spec: s, response: answer}.holdContract()
 }
 
 // Listener reads a stream. Its methods end the test if what comes is not what
 // they say. It is for one goroutine.
 type Listener[Item any] struct {
-	t       testing.TB
-	spec    *op.Spec
-	flow    *flow
-	events  *sse.Reader
-	decoder *codec.Decoder
-	leave   func()
-	last    sse.Event
+	t        testing.TB
+	spec     *op.Spec
+	flow     *flow
+	events   *sse.Reader
+	decoder  *codec.Decoder
+	exchange Result[Item] // how it began
+	leave    func()
+	last     sse.Event
 }
 
 // Next waits for the next item.
@@ -93,11 +92,11 @@ func (l *Listener[Item]) Next() (item Item) {
 	l.opened()
 	e := l.event()
 	if e.Type == "end" || e.Type == "error" {
-		l.t.Fatalf("%s ended: %s %s", l.spec.Name, e.Type, e.Data)
+		l.fatalf("%s ended: %s %s", l.spec.Name, e.Type, e.Data)
 	}
 	l.last = e
 	if err := l.decoder.Decode([]byte(e.Data), &item); err != nil {
-		l.t.Fatalf("%s sent what its own document does not describe: %v\n%s", l.spec.Name, err, e.Data)
+		l.fatalf("%s sent what its own document does not describe: %v\n%s", l.spec.Name, err, e.Data)
 	}
 	return item
 }
@@ -116,7 +115,7 @@ func (l *Listener[Item]) Ends(code string) {
 	l.t.Helper()
 	l.opened()
 	if e := l.event(); e.Type != "end" || codeOf(e) != code {
-		l.t.Fatalf("%s sent %s %s, and did not end with %s", l.spec.Name, e.Type, e.Data, code)
+		l.fatalf("%s sent %s %s, and did not end with %s", l.spec.Name, e.Type, e.Data, code)
 	}
 }
 
@@ -125,16 +124,16 @@ func (l *Listener[Item]) Ends(code string) {
 func (l *Listener[Item]) Fails(with fault.Coded) (p Problem) {
 	l.t.Helper()
 	if l.flow.Code >= http.StatusBadRequest {
-		return Result[Item]{t: l.t, spec: l.spec, response: l.flow.ResponseRecorder}.Fails(with)
+		return l.exchange.Fails(with)
 	}
 	e := l.event()
 	for _, into := range []any{&p, &p.Members} {
 		if err := json.Unmarshal([]byte(e.Data), into); err != nil || e.Type != "error" {
-			l.t.Fatalf("%s sent %s %s, and did not fail", l.spec.Name, e.Type, e.Data)
+			l.fatalf("%s sent %s %s, and did not fail", l.spec.Name, e.Type, e.Data)
 		}
 	}
 	if p.Code != with.Code() || p.Status != with.Status() {
-		l.t.Fatalf("%s failed with %d %s, not %d %s: %s", l.spec.Name, p.Status, p.Code, with.Status(), with.Code(), e.Data)
+		l.fatalf("%s failed with %d %s, not %d %s: %s", l.spec.Name, p.Status, p.Code, with.Status(), with.Code(), e.Data)
 	}
 	if !slices.ContainsFunc(l.spec.Faults(), func(f fault.Coded) bool { return f.Code() == p.Code }) {
 		l.t.Errorf("%s failed with %s, which it does not declare; add it to op.Fails at %s", l.spec.Name, p.Code, l.spec.Source)
@@ -152,7 +151,7 @@ func (l *Listener[Item]) Denied() Problem {
 // input.
 func (l *Listener[Item]) Invalid(pointers ...string) Problem {
 	l.t.Helper()
-	return Result[Item]{t: l.t, spec: l.spec, response: l.flow.ResponseRecorder}.Invalid(pointers...)
+	return l.exchange.Invalid(pointers...)
 }
 
 // Silent asserts that nothing comes for a time: that somebody else's item was
@@ -161,7 +160,7 @@ func (l *Listener[Item]) Silent(d time.Duration) {
 	l.t.Helper()
 	l.opened()
 	if text := l.flow.peek(d); text != "" {
-		l.t.Fatalf("%s sent something: %s", l.spec.Name, text)
+		l.fatalf("%s sent something: %s", l.spec.Name, text)
 	}
 }
 
@@ -169,10 +168,18 @@ func (l *Listener[Item]) Silent(d time.Duration) {
 // when the request has.
 func (l *Listener[Item]) Leave() { l.leave() }
 
+// fatalf ends the test with all that is known of the stream. It is left before:
+// only then is its trace complete.
+func (l *Listener[Item]) fatalf(format string, args ...any) {
+	l.t.Helper()
+	l.leave()
+	l.exchange.fatalf(format, args...)
+}
+
 func (l *Listener[Item]) opened() {
 	l.t.Helper()
 	if l.flow.Code >= http.StatusBadRequest {
-		l.t.Fatalf("%s was refused: %d: %s", l.spec.Name, l.flow.Code, l.flow.Body)
+		l.fatalf("%s was refused: %d: %s", l.spec.Name, l.flow.Code, l.flow.Body)
 	}
 }
 
@@ -182,9 +189,9 @@ func (l *Listener[Item]) event() sse.Event {
 	e, err := l.events.Next()
 	switch {
 	case errors.Is(err, io.EOF):
-		l.t.Fatalf("%s was cut", l.spec.Name)
+		l.fatalf("%s was cut", l.spec.Name)
 	case err != nil:
-		l.t.Fatalf("%s sent nothing within %s", l.spec.Name, Patience)
+		l.fatalf("%s sent nothing within %s", l.spec.Name, Patience)
 	}
 	return e
 }
@@ -199,7 +206,7 @@ func codeOf(e sse.Event) string {
 
 // flow is a response that can be read while it is written.
 type flow struct {
-	*httptest.ResponseRecorder // head and refusal
+	*httptest.ResponseRecorder // head and exchange
 
 	begun  chan struct{} // closed with the head
 	stream bool          // what has begun is one

@@ -199,7 +199,7 @@ func TestListenerFailures(t *testing.T) {
 				}})
 				c.do(tb, app, w)
 			})
-			if !strings.Contains(log, c.want) {
+			if !strings.Contains(log, c.want) || name != "another type" && !strings.Contains(log, "request\n    GET /words/ann\n") {
 				t.Errorf("the test says %q", log)
 			}
 		})

@@ -54,6 +54,17 @@ func NewHandler(w io.Writer, o Options) *Handler {
 	return h
 }
 
+// To returns a handler that writes to w what h was made to write, in a format
+// and from a level of its own: how a test reads the log of a program. What
+// WithAttrs has added to h is not in it.
+func (h *Handler) To(w io.Writer, format Format, level slog.Leveler) *Handler {
+	to := &Handler{out: &output{w: w}, level: level, format: format, redact: h.redact, context: h.context}
+	if f, ok := w.(interface{ Flush() error }); ok {
+		to.out.flush = f.Flush
+	}
+	return to
+}
+
 // missing is the line that says that others are not there.
 func (h *Handler) missing(lines uint64) []byte {
 	line := h.line()

@@ -302,3 +302,20 @@ func TestHTTPHeaderKeepsItsSecrets(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// What is written elsewhere has the ids and hides the secrets, in its own format.
+func TestAHandlerWritesElsewhere(t *testing.T) {
+	t.Parallel()
+	var here, there strings.Builder
+	own := logs.NewHandler(&here, logs.Options{Format: logs.Text, Redact: []string{"colour"}, Context: func(_ context.Context, line *logs.Line) {
+		line.Text("id", "i1")
+	}})
+	log := slog.New(own.To(&there, logs.JSON, slog.LevelDebug))
+	log.DebugContext(t.Context(), "hello", "colour", "red")
+	if got := there.String(); !strings.Contains(got, `"level":"DEBUG","msg":"hello","id":"i1","colour":"***"}`) {
+		t.Errorf("got %s", got)
+	}
+	if here.Len() > 0 || own.Enabled(t.Context(), slog.LevelDebug) {
+		t.Errorf("it changed: %s", &here)
+	}
+}
