@@ -267,8 +267,8 @@ func TestRedisSettings(t *testing.T) {
 	}
 }
 
-// While an app serves, it listens to what others say of revocations, jobs and
-// events.
+// While an app serves, it listens to what others say of revocations, jobs, events
+// and rooms.
 func TestServingListensToRedis(t *testing.T) {
 	t.Parallel()
 	app := ashlartest.Open(t, "REDIS_URL", backing.RedisServer(t).URL()+"?"+patient, "ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0")
@@ -280,7 +280,7 @@ func TestServingListensToRedis(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- app.Run(ctx) }()
-	eventually(t, 20*time.Second, "three channels are heard", func() bool { return app.Redis.Stats().Heard == 3 })
+	eventually(t, 20*time.Second, "four channels are heard", func() bool { return app.Redis.Stats().Heard == 4 })
 	_, err := db.InTx(ctx, app.DB, func(tx *db.Tx) (struct{}, error) { return struct{}{}, greetLater.Add(ctx, tx, name{"ann"}) })
 	if err != nil {
 		t.Fatal(err)
