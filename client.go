@@ -1,0 +1,31 @@
+package ashlar
+
+import (
+	"context"
+
+	"github.com/ashlar-go/ashlar/tsclient"
+)
+
+// clientCommand prints clients.
+type clientCommand struct {
+	TS clientTS `cmd:"" name:"ts" help:"One TypeScript file that needs nothing else."`
+}
+
+// clientTS prints the client for TypeScript and JavaScript.
+type clientTS struct {
+	Name string `help:"What the client is called; the app's title if not given."`
+}
+
+func (clientTS) declared() {}
+
+func (c clientTS) run(_ context.Context, a *App, io console) error {
+	if c.Name == "" {
+		c.Name = a.title()
+	}
+	source, err := tsclient.Source(tsclient.Info{Name: c.Name}, a.operations)
+	if err != nil {
+		return err
+	}
+	_, err = io.out.Write(source)
+	return err
+}

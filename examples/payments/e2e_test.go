@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ashlar-go/ashlar/ashlartest"
+	"github.com/ashlar-go/ashlar/tsclient"
+)
+
+// The files that are made from the declarations: the client in TypeScript, and
+// what the compiler makes of it for browsers.
+const (
+	clientSource = "client/payments.ts"
+	clientScript = "client/payments.js"
+)
+
+// TestTheClientIsCurrent: with -update it is written anew.
+func TestTheClientIsCurrent(t *testing.T) {
+	t.Parallel()
+	ashlartest.Golden(t, clientSource, string(typescript(t)))
+}
+
+// typescript is the client as it has to be now.
+func typescript(t *testing.T) []byte {
+	t.Helper()
+	source, err := tsclient.Source(tsclient.Info{Name: "payments"}, open(t).Operations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+// TestTheClientCompiles under the strictest settings, its types hold what they
+// promise, and what browsers get is what the compiler makes of it.
+func TestTheClientCompiles(t *testing.T) {
+	t.Parallel()
+	folder := nodeFolder(t, "tsconfig.json", "types.ts")
+	var odd []byte // names and shapes that payments have none of
+	for _, part := range []string{"testdata/odd.ts", "runtime.ts"} {
+		text, err := os.ReadFile("../../tsclient/" + part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		odd = append(odd, text...)
+	}
+	for name, text := range map[string][]byte{"odd.ts": odd, "payments.ts": typescript(t)} {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "node_modules/typescript/bin/tsc", "-p", ".", "--allowImportingTsExtensions", "--rewriteRelativeImportExtensions")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(filepath.Join(folder, "out", "payments.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ashlartest.Golden(t, clientScript, string(got))
+}
+
+// TestTheClientInNode has Node.js use the client against the running service,
+// which is killed, and behind a proxy, which loses answers.
+func TestTheClientInNode(t *testing.T) {
+	t.Parallel()
+	folder := nodeFolder(t, "client.test.mjs", "stage.mjs", "../"+clientScript)
+	newStage(t).run(t, folder, "--experimental-websocket", "--test", "client.test.mjs")
+}
+
+// A stage is the service as a process, behind a proxy that fails when told to.
+type stage struct {
+	t      *testing.T
+	dir    string
+	env    []string
+	proxy  *httptest.Server
+	orders *httptest.Server
+
+	mu      sync.Mutex
+	service *process
+	lose    string // the path whose next answer is lost
+	stall   string // the path whose requests wait
+	refuse  struct {
+		path                 string
+		status, times, after int
+	}
+	seen []passed
+	open map[context.Context]context.CancelFunc
+}
+
+// passed is a request that went through.
+type passed struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`
+	Key    string `json:"key"`
+}
+
+func newStage(t *testing.T, env ...string) *stage {
+	t.Helper()
+	s := &stage{t: t, dir: t.TempDir(), env: append(env, "ASHLAR_LIMIT_SIGN_IN=off", "ASHLAR_LOG_LEVEL=info"), seen: []passed{}, open: map[context.Context]context.CancelFunc{}}
+	s.service = start(t, s.dir, s.env...)
+	s.proxy = httptest.NewServer(http.HandlerFunc(s.pass))
+	s.orders = httptest.NewServer(http.HandlerFunc(s.obey))
+	t.Cleanup(func() {
+		s.cut()
+		s.orders.Close()
+		s.proxy.Close()
+	})
+	return s
+}
+
+// pass hands a request to the service.
+func (s *stage) pass(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	target, err := url.Parse(s.service.url)
+	stalled, lost, refused := s.stall == r.URL.Path, s.lose == r.URL.Path, false
+	if lost {
+		s.lose = ""
+	}
+	if f := &s.refuse; f.path == r.URL.Path && f.times > 0 {
+		f.times--
+		refused = true
+	}
+	status, after := s.refuse.status, s.refuse.after
+	if !stalled && !refused {
+		s.seen = append(s.seen, passed{r.Method, r.URL.Path, r.Header.Get("Idempotency-Key")})
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	s.open[ctx] = cancel
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.open, ctx)
+		s.mu.Unlock()
+		cancel()
+	}()
+	switch {
+	case err != nil:
+		panic(err)
+	case stalled:
+		<-ctx.Done()
+		panic(http.ErrAbortHandler)
+	case refused:
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", strconv.Itoa(after))
+		w.WriteHeader(status)
+		code := map[int]string{http.StatusTooManyRequests: "rate_limited", http.StatusServiceUnavailable: "overloaded"}[status]
+		fmt.Fprintf(w, `{"type":"about:blank","title":"Refused","status":%d,"code":%q}`, status, code)
+		return
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(target)
+			p.Out.Host = p.In.Host
+		},
+		FlushInterval: -1,
+		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorLog:      nil,
+	}
+	if lost {
+		proxy.ModifyResponse = func(*http.Response) error { return http.ErrAbortHandler }
+	}
+	proxy.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// cut ends whatever is open.
+func (s *stage) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cancel := range s.open {
+		cancel()
+	}
+}
+
+// obey does what a script asks for.
+func (s *stage) obey(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	number := func(name string) int {
+		n, err := strconv.Atoi(q.Get(name))
+		if err != nil {
+			s.t.Error(err)
+		}
+		return n
+	}
+	switch r.URL.Path {
+	case "/cut":
+		s.cut()
+	case "/kill":
+		s.service.kill()
+	case "/restart":
+		s.service.kill()
+		again := start(s.t, s.dir, s.env...)
+		s.mu.Lock()
+		s.service = again
+		s.mu.Unlock()
+	case "/seen":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err := json.NewEncoder(w).Encode(s.seen); err != nil {
+			s.t.Error(err)
+		}
+	default:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch r.URL.Path {
+		case "/lose":
+			s.lose = q.Get("path")
+		case "/stall":
+			s.stall = q.Get("path")
+		case "/refuse":
+			s.refuse.path, s.refuse.status, s.refuse.times, s.refuse.after = q.Get("path"), number("status"), number("times"), number("after")
+		default:
+			http.NotFound(w, r)
+		}
+	}
+}
+
+// run runs a script to its end.
+func (s *stage) run(t *testing.T, folder string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", args...)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "STAGE="+s.proxy.URL, "CONTROL="+s.orders.URL, "NO_COLOR=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}
+
+// nodeFolder returns a folder with some files of e2e and the packages that they
+// need, which are installed once into the user's cache directory, from the lock
+// file, with every checksum held. The test is skipped without Node.js, unless
+// ASHLAR_TEST_STRICT says that nothing may be.
+func nodeFolder(t *testing.T, files ...string) string {
+	t.Helper()
+	packages, err := nodePackages()
+	if err != nil {
+		if os.Getenv("ASHLAR_TEST_STRICT") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	folder := t.TempDir()
+	if err := os.Symlink(packages, filepath.Join(folder, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(files, "package.json") {
+		text, err := os.ReadFile(filepath.Join("e2e", name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, filepath.Base(name)), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+var nodePackages = sync.OnceValues(func() (string, error) {
+	if _, err := exec.LookPath("node"); err != nil {
+		return "", fmt.Errorf("Node.js is missing, which runs the client: %w", err)
+	}
+	fingerprint := sha256.New()
+	files := map[string][]byte{}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		text, err := os.ReadFile(filepath.Join("e2e", name))
+		if err != nil {
+			return "", err
+		}
+		fingerprint.Write(text)
+		files[name] = text
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	folder := filepath.Join(cache, "ashlar-test", "payments-e2e-"+hex.EncodeToString(fingerprint.Sum(nil)[:8]))
+	packages := filepath.Join(folder, "node_modules")
+	if _, err := os.Stat(folder); err == nil {
+		return packages, nil
+	}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return "", fmt.Errorf("npm is missing, which installs what the tests need: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o700); err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(folder), "installing-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(work)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(work, name), text, 0o600); err != nil {
+			return "", err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd.Dir = work
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the packages of e2e cannot be installed: %w\n%s", err, out)
+	}
+	if err := os.Rename(work, folder); err != nil {
+		if _, missing := os.Stat(folder); missing != nil { // nobody was quicker
+			return "", err
+		}
+	}
+	return packages, nil
+})
