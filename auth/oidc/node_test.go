@@ -3,9 +3,6 @@ package oidc_test
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +12,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/ashlar-go/ashlar/internal/nodejs"
 )
 
 // certified returns the issuer of a real provider: oidc-provider, which is
@@ -48,7 +46,7 @@ var theCertified = sync.OnceValues(func() (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Node.js is missing, which runs the provider: %w", err)
 	}
-	folder, err := installed()
+	folder, err := nodejs.Installed("oidc-provider", "testdata/provider", "provider.mjs")
 	if err != nil {
 		return nil, err
 	}
@@ -86,56 +84,3 @@ var theCertified = sync.OnceValues(func() (*process, error) {
 	}
 	return &process{said.Issuer, input}, nil
 })
-
-// installed returns a folder with the provider's script and its packages.
-func installed() (string, error) {
-	const from = "testdata/provider"
-	files := map[string][]byte{}
-	fingerprint := sha256.New()
-	for _, name := range []string{"package.json", "package-lock.json", "provider.mjs"} {
-		text, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			return "", err
-		}
-		files[name] = text
-		fingerprint.Write(text)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	folder := filepath.Join(cache, "ashlar-test", "oidc-provider-"+hex.EncodeToString(fingerprint.Sum(nil)[:8]))
-	if _, err := os.Stat(folder); err == nil {
-		return folder, nil
-	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return "", fmt.Errorf("npm is missing, which installs the provider: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o700); err != nil {
-		return "", err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(folder), "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(work)
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(work, name), text, 0o600); err != nil {
-			return "", err
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir = work
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("the provider's packages cannot be installed: %w\n%s", err, out)
-	}
-	if err := os.Rename(work, folder); err != nil {
-		if _, missing := os.Stat(folder); missing != nil { // nobody was quicker
-			return "", err
-		}
-	}
-	return folder, nil
-}
