@@ -65,6 +65,10 @@ func (set *ruleSet) flat(name string, raw json.RawMessage) error {
 // part adds the rules of one part, as versions 3 and 4 have them.
 func (set *ruleSet) part(part string, raw json.RawMessage) error {
 	if part == "path" || part == "status" {
+		var rooted map[string]json.RawMessage // some libraries put the list below $
+		if json.Unmarshal(raw, &rooted) == nil && len(rooted) == 1 && rooted["$"] != nil {
+			raw = rooted["$"]
+		}
 		r, err := parseList(raw)
 		if err != nil {
 			return fmt.Errorf("the matcher of the %s: %w", part, err)
