@@ -45,24 +45,32 @@ func (h *Hooks) due(ctx context.Context, after string, limit int) ([]string, err
 			FROM waiting WHERE waiting.endpoint IS NOT NULL
 		)
 		SELECT e.id FROM waiting JOIN ashlar_webhook_endpoints e ON e.id = waiting.endpoint
-		WHERE e.state = 'enabled' AND e.rest_until <= $2
-			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND (l.due_at <= $2 OR l.owner <> '' AND l.due_at > $4))
-		ORDER BY e.id LIMIT $3`, after, millis(h.cfg.Now()), limit, h.implausible())
+		WHERE e.state = 'enabled' AND `+rested+`
+			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND `+isDue+`)
+		ORDER BY e.id LIMIT $4`, after, millis(h.cfg.Now()), h.implausible(), limit)
 }
 
 // isDue reports whether an endpoint has something to be sent now.
 func (h *Hooks) isDue(ctx context.Context, endpoint string) (bool, error) {
 	n, err := db.One[int](ctx, h.cfg.DB, `
 		SELECT COUNT(*) FROM ashlar_webhook_endpoints e
-		WHERE e.id = $1 AND e.state = 'enabled' AND e.rest_until <= $2
-			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND (l.due_at <= $2 OR l.owner <> '' AND l.due_at > $3))`,
+		WHERE e.id = $1 AND e.state = 'enabled' AND `+rested+`
+			AND EXISTS (SELECT 1 FROM ashlar_webhook_lanes l WHERE l.endpoint = e.id AND `+isDue+`)`,
 		endpoint, millis(h.cfg.Now()), h.implausible())
 	return n == 1, err
 }
 
+// Whose time has come: $2 is now, and $3 a time that is implausible. What was
+// set under a clock that was ahead does not wait until that clock's time comes:
+// it is due. Each pause says when it was set, because a pause alone may be a day.
+const (
+	isDue  = `(l.due_at <= $2 OR l.due_at > $3 AND (l.owner <> '' OR l.set_at > $3))`
+	rested = `(e.rest_until <= $2 OR e.rested_at > $3)`
+)
+
 // implausible is a time by which no lease that was taken under this clock can
-// end. One that ends later was taken under a clock that was ahead; it is over,
-// as its owner will find out when it settles.
+// end, and after which nothing can have been set. A lease that ends later is
+// over, as its owner will find out when it settles.
 func (h *Hooks) implausible() int64 { return millis(h.cfg.Now().Add(2 * h.cfg.Lease)) }
 
 // claim takes the lane of an endpoint that has waited longest; nil if there is
@@ -80,13 +88,13 @@ func (h *Hooks) claimIn(ctx context.Context, tx *db.Tx, endpoint string) (*claim
 	c := &claim{endpoint: endpoint, owner: rand.Text()}
 	var err error
 	c.lane, err = db.One[string](ctx, tx, `
-		UPDATE ashlar_webhook_lanes SET owner = $1, due_at = $2
-		WHERE endpoint = $3 AND lane = (
+		UPDATE ashlar_webhook_lanes SET owner = $4, due_at = $5
+		WHERE endpoint = $1 AND lane = (
 			SELECT l.lane FROM ashlar_webhook_lanes l
-			JOIN ashlar_webhook_endpoints e ON e.id = l.endpoint AND e.state = 'enabled' AND e.rest_until <= $4
-			WHERE l.endpoint = $3 AND (l.due_at <= $4 OR l.owner <> '' AND l.due_at > $5)
+			JOIN ashlar_webhook_endpoints e ON e.id = l.endpoint AND e.state = 'enabled' AND `+rested+`
+			WHERE l.endpoint = $1 AND `+isDue+`
 			ORDER BY l.due_at, l.lane LIMIT 1 FOR UPDATE OF l SKIP LOCKED)
-		RETURNING lane`, c.owner, millis(now.Add(h.cfg.Lease)), endpoint, millis(now), h.implausible())
+		RETURNING lane`, endpoint, millis(now), h.implausible(), c.owner, millis(now.Add(h.cfg.Lease)))
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, nil //nolint:nilnil // there is nothing to do
 	}
@@ -113,7 +121,7 @@ var errLost = errors.New("webhook: the lease ended before the attempt did")
 // off by us.
 func (h *Hooks) release(ctx context.Context, c *claim) error {
 	n, err := db.Exec(ctx, h.cfg.DB, `
-		UPDATE ashlar_webhook_lanes SET owner = '', due_at = $1
+		UPDATE ashlar_webhook_lanes SET owner = '', due_at = $1, set_at = $1
 		WHERE endpoint = $2 AND lane = $3 AND owner = $4`, millis(h.cfg.Now()), c.endpoint, c.lane, c.owner)
 	if err == nil && n == 0 {
 		err = errLost
@@ -144,7 +152,7 @@ func (h *Hooks) settleIn(ctx context.Context, tx *db.Tx, c *claim, r result) (s 
 	// The lane is locked first, and until the end: who enqueues waits, so that a
 	// lane which is found empty is empty.
 	n, err := db.Exec(ctx, tx, `
-		UPDATE ashlar_webhook_lanes SET owner = '', due_at = $1
+		UPDATE ashlar_webhook_lanes SET owner = '', due_at = $1, set_at = $1
 		WHERE endpoint = $2 AND lane = $3 AND owner = $4`, millis(now), c.endpoint, c.lane, c.owner)
 	if err != nil {
 		return s, err
@@ -171,8 +179,8 @@ func (h *Hooks) settleIn(ctx context.Context, tx *db.Tx, c *claim, r result) (s 
 	}
 	delay := h.delay(c.delivery.Tries, r.retryAfter)
 	if _, err := db.Exec(ctx, tx, `
-		UPDATE ashlar_webhook_lanes SET due_at = $1 WHERE endpoint = $2 AND lane = $3`,
-		millis(now.Add(delay)), c.endpoint, c.lane); err != nil {
+		UPDATE ashlar_webhook_lanes SET due_at = $1, set_at = $2 WHERE endpoint = $3 AND lane = $4`,
+		millis(now.Add(delay)), millis(now), c.endpoint, c.lane); err != nil {
 		return s, err
 	}
 	_, err = db.Exec(ctx, tx, `

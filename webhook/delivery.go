@@ -175,14 +175,14 @@ func (h *Hooks) Redeliver(ctx context.Context, account, endpoint, delivery strin
 			err = again(ctx, tx, endpoint, d.Lane, delivery, now)
 		} else {
 			_, err = db.Exec(ctx, tx, `
-				UPDATE ashlar_webhook_lanes SET due_at = $1
+				UPDATE ashlar_webhook_lanes SET due_at = $1, set_at = $1
 				WHERE endpoint = $2 AND lane = $3 AND owner = '' AND due_at > $1`, now, endpoint, d.Lane)
 		}
 		if err != nil {
 			return Delivery{}, err
 		}
 		// Who asks for it expects that the endpoint is well again.
-		if _, err := db.Exec(ctx, tx, `UPDATE ashlar_webhook_endpoints SET rest_until = 0 WHERE id = $1 AND rest_until > $2`, endpoint, now); err != nil {
+		if _, err := db.Exec(ctx, tx, `UPDATE ashlar_webhook_endpoints SET rest_until = 0, rested_at = 0 WHERE id = $1 AND rest_until > $2`, endpoint, now); err != nil {
 			return Delivery{}, err
 		}
 		tx.Signal(channel, "")

@@ -290,7 +290,7 @@ func (h *Hooks) turn(ctx context.Context, account, endpoint string, to State, wh
 	return db.InTx(ctx, h.cfg.DB, func(tx *db.Tx) (Endpoint, error) {
 		_, err := db.Exec(ctx, tx, `
 			UPDATE ashlar_webhook_endpoints
-			SET state = $1, reason = $2, changed_at = $3, failures = 0, failing_since = 0, rest_until = 0
+			SET state = $1, reason = $2, changed_at = $3, failures = 0, failing_since = 0, rest_until = 0, rested_at = 0
 			WHERE id = $4 AND account = $5 AND state <> $1 AND state <> 'deleted'`, to, why, millis(h.cfg.Now()), endpoint, account)
 		if err != nil {
 			return Endpoint{}, err

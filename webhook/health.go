@@ -25,7 +25,7 @@ func (h *Hooks) well(ctx context.Context, tx *db.Tx, endpoint string) (recovered
 		return false, err
 	}
 	_, err = db.Exec(ctx, tx, `
-		UPDATE ashlar_webhook_endpoints SET failures = 0, failing_since = 0, rest_until = 0 WHERE id = $1`, endpoint)
+		UPDATE ashlar_webhook_endpoints SET failures = 0, failing_since = 0, rest_until = 0, rested_at = 0 WHERE id = $1`, endpoint)
 	return failures >= h.cfg.Trip, err
 }
 
@@ -51,8 +51,8 @@ func (h *Hooks) unwell(ctx context.Context, tx *db.Tx, endpoint string, r result
 	case now.Sub(moment(row.FailingSince)) >= h.cfg.DisableAfter:
 		why = Failing
 	case row.Failures >= h.cfg.Trip:
-		_, err := db.Exec(ctx, tx, `UPDATE ashlar_webhook_endpoints SET rest_until = $1 WHERE id = $2`,
-			millis(now.Add(h.rest(row.Failures))), endpoint)
+		_, err := db.Exec(ctx, tx, `UPDATE ashlar_webhook_endpoints SET rest_until = $1, rested_at = $2 WHERE id = $3`,
+			millis(now.Add(h.rest(row.Failures))), millis(now), endpoint)
 		return nil, err
 	default:
 		return nil, nil //nolint:nilnil // it may have been chance
@@ -87,7 +87,7 @@ func (h *Hooks) hasten(ctx context.Context, endpoint string) error {
 	now := millis(h.cfg.Now())
 	_, err := db.InTx(ctx, h.cfg.DB, func(tx *db.Tx) (int64, error) {
 		return db.Exec(ctx, tx, `
-			UPDATE ashlar_webhook_lanes SET due_at = $1 WHERE endpoint = $2 AND owner = '' AND due_at > $1`, now, endpoint)
+			UPDATE ashlar_webhook_lanes SET due_at = $1, set_at = $1 WHERE endpoint = $2 AND owner = '' AND due_at > $1`, now, endpoint)
 	}, db.ReadCommitted)
 	return err
 }

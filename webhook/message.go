@@ -132,7 +132,7 @@ func laneOf(key, delivery string) string {
 // that was empty is due at once.
 func queue(ctx context.Context, tx *db.Tx, endpoint, lane string, now int64) (place int64, err error) {
 	return db.One[int64](ctx, tx, `
-		INSERT INTO ashlar_webhook_lanes (endpoint, lane, tail, due_at, owner) VALUES ($1, $2, 1, $3, '')
+		INSERT INTO ashlar_webhook_lanes (endpoint, lane, tail, due_at, owner, set_at) VALUES ($1, $2, 1, $3, '', $3)
 		ON CONFLICT (endpoint, lane) DO UPDATE SET tail = ashlar_webhook_lanes.tail + 1
 		RETURNING tail`, endpoint, lane, now)
 }
