@@ -28,7 +28,9 @@ type listener struct {
 	r     *room
 	ready chan struct{}
 
-	// The hub's lock guards these.
+	// The lock is taken after that of the hub, or alone: those who are told at
+	// once do not wait for each other.
+	mu     sync.Mutex
 	unread []*change
 	anew   bool // everybody is to be told anew
 }
@@ -56,20 +58,26 @@ func (h *Hub) leave(at place, l *listener) {
 // tell tells all listeners of a room.
 func (r *room) tell(c *change) {
 	for l := range r.listeners {
-		if len(l.unread) == maxUnread {
-			if !l.anew {
-				l.h.counts.behind++
-			}
-			l.unread, l.anew = nil, true
+		l.tell(c)
+	}
+}
+
+func (l *listener) tell(c *change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.unread) == maxUnread {
+		if !l.anew {
+			l.h.counts.behind++
 		}
-		if l.anew && c.what != Said { // who is here has it
-			continue
-		}
-		l.unread = append(l.unread, c)
-		select {
-		case l.ready <- struct{}{}:
-		default:
-		}
+		l.unread, l.anew = nil, true
+	}
+	if l.anew && c.what != Said { // who is here has it
+		return
+	}
+	l.unread = append(l.unread, c)
+	select {
+	case l.ready <- struct{}{}:
+	default:
 	}
 }
 
@@ -81,15 +89,27 @@ func (l *listener) next(ctx context.Context) ([]*change, error) {
 			return nil, ctx.Err()
 		case <-l.ready:
 		}
-		l.h.mu.Lock()
-		list := l.unread
-		if l.anew {
-			list = append([]*change{{what: Here, members: l.r.all()}}, list...)
-		}
-		l.unread, l.anew = nil, false
-		l.h.mu.Unlock()
-		if len(list) > 0 {
+		if list := l.take(); len(list) > 0 {
 			return list, nil
 		}
 	}
+}
+
+func (l *listener) take() (list []*change) {
+	l.mu.Lock()
+	anew := l.anew
+	if !anew {
+		list, l.unread = l.unread, nil
+	}
+	l.mu.Unlock()
+	if !anew {
+		return list
+	}
+	l.h.mu.Lock() // nothing is told meanwhile
+	defer l.h.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list = append([]*change{{what: Here, members: l.r.all()}}, l.unread...)
+	l.unread, l.anew = nil, false
+	return list
 }

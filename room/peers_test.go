@@ -210,7 +210,8 @@ func TestWhateverIsLost(t *testing.T) {
 						in[at] = in[at][:n-1]
 					}
 				case 5:
-					bus.set(r.IntN(3) == 0, func() bool { return r.IntN(3) == 0 })
+					chance := rand.New(rand.NewPCG(seed, r.Uint64())) // the bus's own, under its lock
+					bus.set(r.IntN(3) == 0, func() bool { return chance.IntN(3) == 0 })
 				case 6: // a process ends and another begins
 					for p, list := range in {
 						if p.hub == at.hub {
