@@ -56,14 +56,14 @@ func (e exchange) report() string {
 func (e exchange) target() string {
 	query := e.request.URL.Query()
 	if len(query) == 0 {
-		return e.request.URL.Path
+		return e.request.URL.EscapedPath()
 	}
 	for name := range query {
 		if hides(name) || e.spec.In.Object != nil && isSecret(e.spec.In.Object.Field(name)) {
 			query.Set(name, masked)
 		}
 	}
-	return e.request.URL.Path + "?" + query.Encode()
+	return e.request.URL.EscapedPath() + "?" + query.Encode()
 }
 
 // log returns the lines that were logged for the request.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
@@ -62,7 +63,7 @@ type Endpoint struct {
 type NewEndpoint struct {
 	URL         string
 	Types       []string // 1 to 50 filters
-	Description string   // at most 200 bytes
+	Description string   // at most 200 characters
 }
 
 const endpointColumns = `id, account, url, types, description, state, reason, created_at, changed_at, failures, failing_since`
@@ -146,8 +147,8 @@ func (h *Hooks) check(ctx context.Context, n NewEndpoint) error {
 		}
 		break
 	}
-	if len(n.Description) > maxDescription {
-		v = v.And("/description", "too_long", "must have at most 200 bytes")
+	if utf8.RuneCountInString(n.Description) > maxDescription {
+		v = v.And("/description", "too_long", "must have at most 200 characters")
 	}
 	return v.Err()
 }
