@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -85,11 +86,43 @@ func TestTheClientInNode(t *testing.T) {
 	newStage(t).run(t, folder, "--experimental-websocket", "--test", "client.test.mjs")
 }
 
+// TestThePageInChromium uses the merchant page in a real browser: two windows,
+// a restart, answers that are lost, the keyboard alone, a phone's width, both
+// colour schemes. It fails on a violation of the policy, an exception, a request
+// to elsewhere, and whatever axe finds. Its pictures are among the test's
+// artifacts, or in the folder that ASHLAR_TEST_SCREENSHOTS names.
+func TestThePageInChromium(t *testing.T) {
+	t.Parallel()
+	browse(t, "page.test.mjs")
+}
+
+// TestTokensOfThePageExpire in mid-use.
+func TestTokensOfThePageExpire(t *testing.T) {
+	t.Parallel()
+	browse(t, "expiry.test.mjs", "ASHLAR_TOKEN_TTL=5s")
+}
+
+func browse(t *testing.T, script string, env ...string) {
+	t.Helper()
+	program, err := exec.LookPath(cmp.Or(os.Getenv("ASHLAR_TEST_CHROMIUM"), "chromium"))
+	if err != nil {
+		if os.Getenv("ASHLAR_TEST_STRICT") == "1" {
+			t.Fatal("chromium is missing: ", err)
+		}
+		t.Skip("chromium is missing; install it or name it in ASHLAR_TEST_CHROMIUM: ", err)
+	}
+	folder := nodeFolder(t, script, "stage.mjs", "../"+clientScript)
+	s := newStage(t, env...)
+	s.script = append(s.script, "CHROMIUM="+program, "PICTURES="+cmp.Or(os.Getenv("ASHLAR_TEST_SCREENSHOTS"), t.ArtifactDir()))
+	s.run(t, folder, "--test", script)
+}
+
 // A stage is the service as a process, behind a proxy that fails when told to.
 type stage struct {
 	t      *testing.T
 	dir    string
 	env    []string
+	script []string // the environment of scripts
 	proxy  *httptest.Server
 	orders *httptest.Server
 
@@ -240,6 +273,7 @@ func (s *stage) run(t *testing.T, folder string, args ...string) {
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "STAGE="+s.proxy.URL, "CONTROL="+s.orders.URL, "NO_COLOR=1")
+	cmd.Env = append(cmd.Env, s.script...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

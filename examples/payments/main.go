@@ -12,6 +12,7 @@ import (
 
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/examples/payments/internal/desk"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/hook"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/ledger"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/merchant"
@@ -65,4 +66,5 @@ func build(app *ashlar.App, cfg Config) {
 	app.Mount(ashlar.SignIn(app))
 	app.Mount(cards.Module())
 	app.Mount(demo(app, payments))
+	desk.Serve(app, !cfg.Production())
 }
