@@ -57,7 +57,7 @@ func (r *Runner) claim(ctx context.Context, tx *db.Tx, s *spec, n int, now time.
 	in, args := list(6, ids)
 	_, err = db.Exec(ctx, tx, `
 		UPDATE ashlar_jobs SET state = 'running', attempt = attempt + 1, worker = $1, lease = $2, lease_until = $3,
-			started_at = $4, attempts = $5, cancel_at = 0
+			started_at = $4, set_at = $4, attempts = $5, cancel_at = 0
 		WHERE id IN `+in, append([]any{r.worker, lease, now.Add(r.cfg.Lease).UnixMilli(), now.UnixMilli(), s.attempts}, args...)...)
 	if err != nil {
 		return nil, err

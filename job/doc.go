@@ -30,6 +30,18 @@
 // A process holds a lease on each job that it runs and renews it; whoever has
 // lost it, because it stood still or was cut off, cannot end the job any more.
 //
+// # Clocks
+//
+// Times are of the clock of the process that writes them, so clocks should differ
+// by much less than [Config.Lease]. What one does that is wrong by more delays
+// nothing for long: the pause before another attempt is as long as it was meant
+// to be, a schedule goes on with its next tick, and a lease that no clock can be
+// trusted with, of the future or of long ago, is over when it was not renewed for
+// as long as it is, by a clock that nobody sets. So it is never taken from a
+// worker that lives. What stays: a tick may be early, and then come again in its
+// time; [At], [After] and [UniqueFor] go by the clock of whoever adds the job; and
+// what is over is kept for as much longer or shorter.
+//
 // Of the jobs that wait in a queue the first to run are those of the highest
 // [Priority], and of these the ones that are due the longest. Queues have places
 // of their own (see [Concurrency]), so none keeps another waiting for long.

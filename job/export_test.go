@@ -14,6 +14,9 @@ func (r *Runner) Step(ctx context.Context) error {
 	return err
 }
 
+// Steady gives the runner another clock that nobody sets.
+func (r *Runner) Steady(now func() time.Time) { r.steady = now }
+
 // Idle is how long Run would sleep now.
 func (r *Runner) Idle() time.Duration { return r.idle() }
 

@@ -22,12 +22,12 @@ func (r *Runner) poll(ctx context.Context, now time.Time) error {
 	found, err := db.All[struct {
 		What string
 		At   *int64
-	}](ctx, r.cfg.DB, r.pollText(), r.pollArgs()...)
+	}](ctx, r.cfg.DB, r.pollText(), r.pollArgs(now)...)
 	if err != nil {
 		return fmt.Errorf("look for jobs: %w", err)
 	}
 	r.due.due, r.due.poll = never(now), now.Add(r.cfg.Poll)
-	cancels := false
+	cancels, paused, odd := false, false, false
 	for _, f := range found {
 		switch q := r.byName[f.What]; {
 		case f.At == nil:
@@ -35,31 +35,45 @@ func (r *Runner) poll(ctx context.Context, now time.Time) error {
 			q.ready = true
 		case f.What == "":
 			r.due.due = earlier(r.due.due, time.UnixMilli(*f.At))
+		case f.What == "+":
+			paused = *f.At > r.implausible(now)
+		case f.What == "?":
+			odd = odd || *f.At > r.implausible(now) || *f.At <= r.longAgo(now)
 		default:
 			cancels = true
 		}
 	}
+	var errs []error
 	if cancels {
-		return r.cancels(ctx)
+		errs = append(errs, r.cancels(ctx))
 	}
-	return nil
+	if paused {
+		errs = append(errs, r.hurry(ctx, now))
+	}
+	if odd {
+		errs = append(errs, r.doubt(ctx, now))
+	}
+	return errors.Join(errs...)
 }
 
 func (r *Runner) pollText() string {
 	var b strings.Builder
 	b.WriteString(`SELECT '' AS what, (SELECT min(due_at) FROM ashlar_jobs WHERE state = 'scheduled') AS at
-		UNION ALL SELECT '', (SELECT min(lease_until) FROM ashlar_jobs WHERE state = 'running')
+		UNION ALL SELECT '', (SELECT min(lease_until) FROM ashlar_jobs WHERE state = 'running' AND lease_until > $2)
+		UNION ALL SELECT '?', (SELECT min(lease_until) FROM ashlar_jobs WHERE state = 'running')
+		UNION ALL SELECT '?', (SELECT max(lease_until) FROM ashlar_jobs WHERE state = 'running')
+		UNION ALL SELECT '+', (SELECT max(set_at) FROM ashlar_jobs WHERE state = 'scheduled' AND set_at > 0)
 		UNION ALL SELECT '!', (SELECT min(cancel_at) FROM ashlar_jobs WHERE state = 'running' AND worker = $1 AND cancel_at > 0)`)
 	for i := range r.queues {
-		n := strconv.Itoa(i + 2)
+		n := strconv.Itoa(i + 3)
 		b.WriteString(` UNION ALL SELECT CAST($` + n + ` AS TEXT), (SELECT due_at FROM ashlar_jobs
 			WHERE state = 'queued' AND queue = $` + n + ` ORDER BY priority DESC, due_at, id LIMIT 1)`)
 	}
 	return b.String()
 }
 
-func (r *Runner) pollArgs() []any {
-	args := []any{r.worker}
+func (r *Runner) pollArgs(now time.Time) []any {
+	args := []any{r.worker, r.longAgo(now)}
 	for _, q := range r.queues {
 		args = append(args, q.spec.queue)
 	}
@@ -89,6 +103,8 @@ type due struct {
 	UniqueKey         string
 }
 
+const selectDue = `SELECT id, queue, attempt, attempts, cancel_at, unique_key FROM ashlar_jobs WHERE `
+
 // dueBatch is how many jobs are made ready in one transaction.
 const dueBatch = 4 * batch
 
@@ -100,8 +116,7 @@ func (r *Runner) promote(ctx context.Context, now time.Time) error {
 		lost  []due
 	}
 	out, err := transact(ctx, r.cfg.DB, func(tx *db.Tx) (out promoted, err error) {
-		const what = `SELECT id, queue, attempt, attempts, cancel_at, unique_key FROM ashlar_jobs WHERE `
-		if out.ready, err = db.All[due](ctx, tx, what+`state = 'scheduled' AND due_at <= $1 ORDER BY due_at LIMIT $2`+skipLocked, now.UnixMilli(), dueBatch); err != nil {
+		if out.ready, err = db.All[due](ctx, tx, selectDue+`state = 'scheduled' AND due_at <= $1 ORDER BY due_at LIMIT $2`+skipLocked, now.UnixMilli(), dueBatch); err != nil {
 			return out, err
 		}
 		for at := 0; at < len(out.ready); at += batch {
@@ -110,7 +125,8 @@ func (r *Runner) promote(ctx context.Context, now time.Time) error {
 				return out, err
 			}
 		}
-		if out.lost, err = db.All[due](ctx, tx, what+`state = 'running' AND lease_until <= $1 ORDER BY lease_until LIMIT $2`+skipLocked, now.UnixMilli(), dueBatch); err != nil {
+		if out.lost, err = db.All[due](ctx, tx, selectDue+`state = 'running' AND lease_until <= $1 AND lease_until > $3 ORDER BY lease_until LIMIT $2`+skipLocked,
+			now.UnixMilli(), dueBatch, r.longAgo(now)); err != nil {
 			return out, err
 		}
 		for _, job := range out.lost {
@@ -123,16 +139,8 @@ func (r *Runner) promote(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("queue jobs that are due: %w", err)
 	}
-	for _, job := range append(out.ready, out.lost...) {
-		if q := r.byName[job.Queue]; q != nil {
-			q.ready = true
-		}
-	}
-	for _, job := range out.lost {
-		r.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "job: its worker is gone, so it is taken back", slog.String("queue", job.Queue),
-			slog.String("job", job.ID), slog.Int("attempt", job.Attempt))
-		r.counts.add(job.Queue, WasLost)
-	}
+	r.ready(out.ready)
+	r.tookBack(ctx, out.lost)
 	// What is left, or has come, is found now.
 	r.due.poll, r.due.due = time.Time{}, never(now)
 	if len(out.ready) > 0 || len(out.lost) > 0 {
@@ -141,6 +149,25 @@ func (r *Runner) promote(ctx context.Context, now time.Time) error {
 	err = r.poll(ctx, now)
 	r.due.due = later(r.due.due, now.Add(contended)) // another process has them
 	return err
+}
+
+// ready notes that queues have jobs.
+func (r *Runner) ready(jobs []due) {
+	for _, job := range jobs {
+		if q := r.byName[job.Queue]; q != nil {
+			q.ready = true
+		}
+	}
+}
+
+// tookBack tells of jobs whose worker is gone.
+func (r *Runner) tookBack(ctx context.Context, lost []due) {
+	r.ready(lost)
+	for _, job := range lost {
+		r.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "job: its worker is gone, so it is taken back", slog.String("queue", job.Queue),
+			slog.String("job", job.ID), slog.Int("attempt", job.Attempt))
+		r.counts.add(job.Queue, WasLost)
+	}
 }
 
 // contended is how long rows are left alone that somebody else has.
@@ -208,9 +235,9 @@ func (r *Runner) beat(ctx context.Context, now time.Time) error {
 			return out, err
 		}
 		for at := 0; at < len(out.renewed); at += batch {
-			in, args := list(2, out.renewed[at:min(at+batch, len(out.renewed))])
-			if _, err := db.Exec(ctx, tx, `UPDATE ashlar_jobs SET lease_until = $1 WHERE id IN `+in,
-				append([]any{now.Add(r.cfg.Lease).UnixMilli()}, args...)...); err != nil {
+			in, args := list(3, out.renewed[at:min(at+batch, len(out.renewed))])
+			if _, err := db.Exec(ctx, tx, `UPDATE ashlar_jobs SET lease_until = $1, set_at = $2 WHERE id IN `+in,
+				append([]any{now.Add(r.cfg.Lease).UnixMilli(), now.UnixMilli()}, args...)...); err != nil {
 				return out, err
 			}
 		}

@@ -36,7 +36,7 @@ type Config struct {
 	Poll time.Duration
 	// Lease is how long the jobs of a process that died are left to it. A
 	// process that lives renews its leases three times in that time. Zero means
-	// 30 s. Clocks of processes may differ by much less than that.
+	// 30 s. Clocks of processes should differ by much less than that.
 	Lease time.Duration
 	// Grace is how long running jobs may go on when the runner is told to stop,
 	// before their ctx ends. Zero means 15 s; negative means no time at all.
@@ -88,6 +88,10 @@ type Runner struct {
 	written  int // endings
 	draining bool
 	due      deadlines
+
+	steady    func() time.Time    // a clock that nobody sets, for what is measured here
+	sightings map[string]sighting // leases that no clock can be trusted with, by job
+	hasty     bool                // does not stay to look whether a lease is renewed
 }
 
 // queue is what the runner knows of a queue.
@@ -135,7 +139,7 @@ func New(c Config) (*Runner, error) {
 	r := &Runner{
 		cfg: c, worker: id.New("wrk_"),
 		byName: map[string]*queue{}, runs: map[string]*running{},
-		news: news{wake: make(chan struct{}, 1)},
+		news: news{wake: make(chan struct{}, 1)}, steady: time.Now,
 	}
 	for _, h := range c.Handlers {
 		s := h.spec
@@ -208,8 +212,8 @@ func (r *Runner) RunDue(ctx context.Context, ahead time.Duration) (runs int, err
 	stop := r.open(own)
 	defer stop()
 	workers, before := r.cfg.Workers, r.written
-	r.cfg.Workers, r.ahead = 1, ahead
-	defer func() { r.cfg.Workers, r.ahead = workers, 0 }()
+	r.cfg.Workers, r.ahead, r.hasty = 1, ahead, true
+	defer func() { r.cfg.Workers, r.ahead, r.hasty = workers, 0, false }()
 	for {
 		r.due = deadlines{}
 		for _, q := range r.queues {

@@ -66,7 +66,8 @@ func Every(d time.Duration, options ...ScheduleOption) HandlerOption {
 // over, later ticks are dropped: a job never runs beside that of the tick
 // before, and one that waits for another attempt gets it then. Ticks that no
 // process was there for are made up for by one job when the next starts; a
-// schedule that is new begins with its next tick.
+// schedule that is new begins with its next tick. A process whose clock is ahead
+// may add one early, and others add it again in its time.
 //
 // [Current] tells a handler the tick's time. Of the jobs of a schedule that are
 // dead letters the last is kept.

@@ -181,10 +181,11 @@ func (w *writes) again(ctx context.Context, tx *db.Tx, e *ending, at progress) e
 	if e.free {
 		counted = 0
 	}
+	until := w.now.Add(e.at.Sub(w.now)) // as long, though somebody set the clock since e.at was known
 	_, err := db.Exec(ctx, tx, `
-		UPDATE ashlar_jobs SET state = $1, lease = '', error = $2, due_at = $3, attempt = attempt - 1 + $4,
+		UPDATE ashlar_jobs SET state = $1, lease = '', error = $2, due_at = $3, set_at = $9, attempt = attempt - 1 + $4,
 			done = COALESCE($5, done), total = COALESCE($6, total), note = COALESCE($7, note)
-		WHERE id = $8`, state, e.text, e.at.UnixMilli(), counted, at.done, at.total, at.note, e.run.ID)
+		WHERE id = $8`, state, e.text, until.UnixMilli(), counted, at.done, at.total, at.note, e.run.ID, w.now.UnixMilli())
 	return err
 }
 

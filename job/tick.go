@@ -66,6 +66,13 @@ func (r *Runner) fire(ctx context.Context, q *queue, s *schedule, now time.Time)
 		if err != nil {
 			return out, err
 		}
+		if last > r.implausible(now) {
+			// A clock that was ahead moved it on. What it added was early, and
+			// there would be no tick until its time comes.
+			_, err := db.Exec(ctx, tx, `UPDATE ashlar_job_schedules SET last_at = $1 WHERE queue = $2 AND schedule = $3`,
+				now.UnixMilli(), q.spec.queue, s.text)
+			return out, err
+		}
 		if out.at = s.latest(time.UnixMilli(last), now); out.at.IsZero() {
 			return out, nil
 		}
