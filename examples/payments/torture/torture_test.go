@@ -95,7 +95,7 @@ func torture(t *testing.T, s setting) {
 	}
 
 	h, over := newHistory(), make(chan struct{})
-	ctx, cancel := context.WithTimeout(t.Context(), duration+2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), duration+patience)
 	defer cancel()
 	buyers := make([]*buyer, s.buyers)
 	var buying sync.WaitGroup
@@ -113,13 +113,13 @@ func torture(t *testing.T, s setting) {
 	raging, calm := context.WithTimeout(ctx, duration)
 	weather.rage(raging, random)
 	calm()
-	t.Log("the storm is over: everything has two minutes to come to rest")
+	t.Log("the storm is over: each kind of work has two minutes to come to rest")
 	close(over)
 	r.moody.Store(false)
 	buying.Wait()
 
 	a := &audit{books: s.books(), shop: everything, buyers: buyers, history: h, receiver: r}
-	a.settle(ctx)
+	a.settle(t.Context())
 	if err := a.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
