@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -135,7 +136,11 @@ func (a *App) greet(out io.Writer, public, admin net.Addr, notes []string) {
 		scheme = "https"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  API docs  %s://%s/docs\n  OpenAPI   %[1]s://%[2]s/openapi.json\n  Health    http://%[3]s/readyz\n", scheme, public, admin)
+	b.WriteString("\n")
+	if slices.ContainsFunc(a.raw, func(r rawHandler) bool { return r.pattern == "GET /{$}" }) {
+		fmt.Fprintf(&b, "  Page      %s://%s/\n", scheme, public)
+	}
+	fmt.Fprintf(&b, "  API docs  %s://%s/docs\n  OpenAPI   %[1]s://%[2]s/openapi.json\n  Health    http://%[3]s/readyz\n", scheme, public, admin)
 	for _, note := range notes {
 		if note != "" {
 			b.WriteString("\n")
