@@ -18,6 +18,7 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/postgres"
 	"github.com/ashlar-go/ashlar/event"
+	"github.com/ashlar-go/ashlar/graphql"
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
 	"github.com/ashlar-go/ashlar/job"
@@ -86,6 +87,7 @@ type App struct {
 	announcements  chan struct{} // other instances are to look for revocations
 	pokes          chan struct{} // and so is this one
 	streams        streams
+	graphql        *graphql.Limits // nil where there is none
 	keys           idempotency
 	caching        *caching
 	fingerprintKey []byte

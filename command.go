@@ -21,6 +21,7 @@ type commandLine struct {
 	Ops     opsCommand     `cmd:"" help:"List the operations: who may call them, and what each promises."`
 	OpenAPI openAPICommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
 	Client  clientCommand  `cmd:"" help:"Print a client of the operations, for those who call them."`
+	GraphQL graphqlCommand `cmd:"" name:"graphql" help:"Look at the GraphQL schema."`
 	User    userCommand    `cmd:"" help:"Manage the people who can sign in."`
 	Keys    keysCommand    `cmd:"" help:"Make keys that sign access tokens."`
 	Jobs    jobsCommand    `cmd:"" help:"Look at background jobs, retry and discard them."`

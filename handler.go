@@ -51,7 +51,7 @@ func (a *App) Handler() (http.Handler, error) {
 		}
 	}
 	var public http.Handler
-	errs = append(errs, a.mountBuiltin(mux), a.mountSocket(mux, &public))
+	errs = append(errs, a.mountBuiltin(mux), a.mountSocket(mux, &public), a.mountGraphQL(mux, &public))
 	for _, raw := range a.raw {
 		if err := mux.Handle(raw.pattern, a.meters.meter(raw.pattern, serve.WithScope(raw.handler))); err != nil {
 			errs = append(errs, fmt.Errorf("handler %s: %w", raw.pattern, err))

@@ -108,6 +108,7 @@ var libraries = map[string]string{
 	"github.com/pressly/goose/v3":         "db",
 	"github.com/prometheus/client_golang": "metric",
 	"github.com/redis/rueidis":            "redis",
+	"github.com/vektah/gqlparser/v2":      "graphql",
 	"go.opentelemetry.io/otel":            "trace/otlp logs/otlp",
 	"go.opentelemetry.io/proto/otlp":      "trace/otlp logs/otlp",
 	"go.yaml.in/yaml/v3":                  "openapi",
@@ -126,6 +127,7 @@ var testLibraries = map[string]string{
 	"github.com/coder/websocket":               "...",                 // the other end
 	"github.com/go-json-experiment/json":       "internal/codec rest", // the decoder's oracle
 	"github.com/jackc/pgx/v5":                  "internal/backing",
+	"github.com/graph-gophers/graphql-go":      "graphql", // the executor's oracle
 	"github.com/google/go-cmp":                 "...",
 	"google.golang.org/protobuf":               "trace/otlp logs/otlp",
 	"github.com/santhosh-tekuri/jsonschema/v6": "...",

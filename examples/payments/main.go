@@ -20,6 +20,7 @@ import (
 	"github.com/ashlar-go/ashlar/examples/payments/internal/payment"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/report"
 	"github.com/ashlar-go/ashlar/examples/payments/internal/user"
+	"github.com/ashlar-go/ashlar/graphql"
 	"github.com/ashlar-go/ashlar/trace/otlp"
 	"github.com/ashlar-go/ashlar/webhook"
 )
@@ -67,4 +68,5 @@ func build(app *ashlar.App, cfg Config) {
 	app.Mount(cards.Module())
 	app.Mount(demo(app, payments))
 	desk.Serve(app, !cfg.Production())
+	app.GraphQL(graphql.Limits{})
 }

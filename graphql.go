@@ -1,0 +1,59 @@
+package ashlar
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/ashlar-go/ashlar/graphql"
+	"github.com/ashlar-go/ashlar/serve"
+)
+
+// graphqlPath is where an app's operations are to be had as GraphQL.
+const graphqlPath = "/graphql"
+
+// GraphQL serves the operations at /graphql too, within limits. In production
+// the schema is not shown: the command "graphql schema" prints it.
+func (a *App) GraphQL(limits graphql.Limits) { a.graphql = &limits }
+
+// mountGraphQL adds the endpoint. What it asks is the whole of the public
+// handler, which is known later.
+func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler) error {
+	if a.graphql == nil {
+		return nil
+	}
+	h, err := graphql.New(a.operations, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*public).ServeHTTP(w, r)
+	}), graphql.Config{
+		Introspection: !a.cfg.Production(), Limits: *a.graphql,
+		Credentials: []string{"Authorization", "Cookie"}, Log: a.Log,
+	})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		pattern := method + " " + graphqlPath
+		errs = append(errs, mux.Handle(pattern, a.meters.meter(pattern, serve.WithScope(h), method)))
+	}
+	return errors.Join(errs...)
+}
+
+// graphqlCommand is about the GraphQL endpoint.
+type graphqlCommand struct {
+	Schema graphqlSchemaCommand `cmd:"" help:"Print the schema in the schema definition language."`
+}
+
+// graphqlSchemaCommand prints the schema.
+type graphqlSchemaCommand struct{}
+
+func (graphqlSchemaCommand) declared() {}
+
+func (graphqlSchemaCommand) run(_ context.Context, a *App, io console) error {
+	sdl, err := graphql.SDL(a.operations)
+	if err != nil {
+		return err
+	}
+	io.printf("%s", sdl)
+	return nil
+}

@@ -1,0 +1,170 @@
+package graphql
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/input"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// recorded is an answer that was recorded.
+type recorded struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (r *recorded) Header() http.Header { return r.header }
+
+func (r *recorded) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+}
+
+func (r *recorded) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return r.body.Write(b)
+}
+
+// refusal is an answer that nobody was asked for.
+func refusal(err error) *recorded {
+	a := &recorded{header: http.Header{}}
+	_ = fault.Write(a, fault.ProblemOf(err, "")) // it is kept in memory
+	return a
+}
+
+// ask has an operation answer, as it answers a request of its own.
+func (h *Handler) ask(ctx context.Context, x *exchange, st *step) (answer *recorded) {
+	r, err := h.request(ctx, x, st)
+	if err != nil {
+		return refusal(err)
+	}
+	answer = &recorded{header: make(http.Header, 8)}
+	defer func() {
+		// Whoever observes has logged it; it panics on for the connection that
+		// an HTTP request has of its own.
+		if cause := recover(); cause != nil {
+			if h.cfg.Log != nil && cause != http.ErrAbortHandler { //nolint:errorlint // a panic's value, as net/http compares it
+				h.cfg.Log.ErrorContext(ctx, "a GraphQL field panicked", slog.String("operation", st.call.spec.Name), slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+			}
+			answer = refusal(fault.ErrInternal)
+		}
+	}()
+	h.operations.ServeHTTP(answer, r)
+	answer.WriteHeader(http.StatusOK)
+	return answer
+}
+
+// passedOn are the headers of a request that say who sent it and from where.
+var passedOn = []string{"User-Agent", "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Origin", "Sec-Fetch-Site", "X-Request-Id", "Tracestate", "Accept-Language"}
+
+// request is a field as a request: members that the route names in the path,
+// the others in the query or the body.
+func (h *Handler) request(ctx context.Context, x *exchange, st *step) (*http.Request, error) {
+	s := st.call.spec
+	header := make(http.Header, 8)
+	set := func(name, value string) {
+		if value != "" {
+			header[name] = []string{value}
+		}
+	}
+	given, err := h.members(st, x, set)
+	if err != nil {
+		return nil, err
+	}
+	target, body, err := input.Place(s.Path, s.PathFields, s.Kind == op.IsCommand, given)
+	if err != nil {
+		return nil, fmt.Errorf("%s: encode a call: %w", s.Name, err)
+	}
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return nil, fault.ErrMalformed.Because("The arguments make no path of this operation.")
+	}
+	for _, name := range passedOn {
+		if values := x.r.Header[name]; len(values) > 0 {
+			header[name] = values
+		}
+	}
+	for _, name := range h.credentials {
+		if values := x.r.Header[name]; len(values) > 0 {
+			header[name] = values
+		}
+	}
+	if sc := x.scope; sc != nil && sc.Trace.Valid() {
+		set("Traceparent", sc.Trace.Traceparent())
+	}
+	if s.Kind == op.IsStream {
+		set("Accept", "text/event-stream")
+	}
+	r := &http.Request{
+		Method: s.Method, URL: u, Proto: x.r.Proto, ProtoMajor: x.r.ProtoMajor, ProtoMinor: x.r.ProtoMinor,
+		Header: header, Body: http.NoBody, Host: x.r.Host, RemoteAddr: x.r.RemoteAddr, RequestURI: target, TLS: x.r.TLS,
+	}
+	if len(body) > 0 {
+		set("Content-Type", "application/json")
+		r.Body, r.ContentLength = unclosed{bytes.NewReader(body)}, int64(len(body))
+	}
+	return r.WithContext(ctx), nil
+}
+
+type unclosed struct{ *bytes.Reader }
+
+func (unclosed) Close() error { return nil }
+
+// members returns the input of an operation, and sets the headers that are
+// arguments here.
+func (h *Handler) members(st *step, x *exchange, set func(name, value string)) (map[string]json.RawMessage, error) {
+	given := make(map[string]json.RawMessage, len(st.arguments))
+	for _, a := range st.arguments {
+		declared := st.given.ForName(a.Name)
+		if declared == nil || missing(a.Value, x.vars) {
+			continue
+		}
+		v := h.schema.place(declared.Type, a.Value, x.vars)
+		wire := h.schema.wires[st.call.name][a.Name]
+		if wire == "" {
+			text, _ := v.(string)
+			set(map[string]string{keyArgument: "Idempotency-Key", matchArgument: "If-Match"}[a.Name], text)
+			continue
+		}
+		// Here null is how a variable says that it has nothing to say.
+		if f := st.call.spec.In.Object.Field(wire); v == nil && (f == nil || !f.Nullable) {
+			continue
+		}
+		encoded, err := json.Marshal(v)
+		if err != nil {
+			return nil, fault.ErrMalformed.Because("An argument is no value of JSON.")
+		}
+		given[wire] = encoded
+	}
+	return given, nil
+}
+
+// problem is what an operation refused, as an entry of errors: all that its
+// document says is in the extensions.
+func problem(answer *recorded, st *step, at *trail) failure {
+	body := answer.body.Bytes()
+	f := failure{message: http.StatusText(answer.status), code: fault.ErrInternal.Code(), at: st.at, path: at.list()}
+	var doc struct {
+		Title  string `json:"title"`
+		Detail string `json:"detail"`
+		Code   string `json:"code"`
+	}
+	if json.Unmarshal(body, &doc) != nil || doc.Code == "" {
+		return f
+	}
+	f.extensions = bytes.TrimSpace(body)
+	if f.message = doc.Title; doc.Detail != "" {
+		f.message = doc.Detail
+	}
+	return f
+}

@@ -1,0 +1,296 @@
+package graphql
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/op"
+)
+
+// Handler serves an endpoint. Make it with [New].
+type Handler struct {
+	schema        *schema
+	operations    http.Handler
+	cfg           Config
+	limits        Limits
+	credentials   []string
+	introspection bool
+	documents     *cache[*document]
+	texts         *cache[string] // by their hash
+}
+
+// New derives an endpoint from operations. Each field is answered by handler,
+// which serves the operations' routes: the app's whole public handler, with all
+// that stands before it. Files and what sets cookies have no field.
+func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler, error) {
+	s, err := build(operations)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{
+		schema: s, operations: handler, cfg: cfg, limits: cfg.Limits.orStandard(), introspection: cfg.Introspection,
+	}
+	for _, name := range cfg.Credentials {
+		h.credentials = append(h.credentials, http.CanonicalHeaderKey(name))
+	}
+	if len(h.credentials) == 0 {
+		h.credentials = []string{"Authorization"}
+	}
+	h.documents, h.texts = newCache[*document](h.limits.Plans), newCache[string](h.limits.Plans)
+	return h, nil
+}
+
+// SDL returns the schema in the schema definition language.
+func (h *Handler) SDL() string { return h.schema.sdl }
+
+// An exchange is one request.
+type exchange struct {
+	r     *http.Request
+	scope *scope.Scope // nil where nobody observes
+	asked asked
+	plan  *plan
+	vars  variables
+}
+
+// ServeHTTP answers GET and POST as GraphQL over HTTP says.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{r: r, scope: scope.From(w)}
+	media, err := negotiate(r)
+	if err != nil {
+		h.refuse(w, x, jsonType, err)
+		return
+	}
+	if err := h.prepare(w, x); err != nil {
+		h.refuse(w, x, media, err)
+		return
+	}
+	switch {
+	case x.plan.operation.Operation == ast.Subscription:
+		h.refuse(w, x, media, refused(ErrDocument, x.plan.operation.Position, "Subscriptions are not served here."))
+	case media == streamType:
+		h.refuse(w, x, jsonType, notAcceptable)
+	default:
+		h.answer(w, x, media)
+	}
+}
+
+// prepare reads a request up to the plan that answers it.
+func (h *Handler) prepare(w http.ResponseWriter, x *exchange) error {
+	if err := h.read(w, x); err != nil {
+		return err
+	}
+	var room [512]byte
+	key := append(append(append(room[:0], x.asked.operation...), 0), x.asked.query...)
+	d, known := h.documents.get(key)
+	if !known {
+		var err error
+		if d, err = h.parse(x.asked.query, x.asked.operation); err != nil {
+			return err
+		}
+		if len(key) <= largestKept {
+			h.documents.put(string(key), d)
+		}
+	}
+	if x.r.Method == http.MethodGet && d.operation.Operation == ast.Mutation {
+		return mutationByGet
+	}
+	var err error
+	if x.vars, err = h.schema.coerce(d.operation, x.asked.variables); err != nil {
+		return err
+	}
+	if x.plan, err = h.plan(d, x.vars); err != nil {
+		return err
+	}
+	return h.refuseCost(x.plan, x.vars)
+}
+
+// largestKept is the length of a document above which it is not kept.
+const largestKept = 16 << 10
+
+// A result is what a field of the root answered.
+type result struct {
+	data     []byte
+	failures failures
+	header   http.Header
+}
+
+// answer runs a plan and sends what came of it.
+func (h *Handler) answer(w http.ResponseWriter, x *exchange, media string) {
+	results := make([]result, len(x.plan.root))
+	if x.plan.operation.Operation == ast.Query && x.plan.asked > 1 {
+		h.together(x, results)
+	} else {
+		for i, st := range x.plan.root { // commands are done one after the other
+			results[i] = h.resolve(x, st)
+		}
+	}
+	var found failures
+	for _, res := range results {
+		found = append(found, res.failures...)
+	}
+	buf := buffers.Get().(*[]byte)
+	b := (*buf)[:0]
+	b = append(b, '{')
+	if len(found) > 0 {
+		b = append(found.append(append(b, `"errors":`...)), ',')
+	}
+	b = append(b, `"data":{`...)
+	for i, st := range x.plan.root {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, st.key...), results[i].data...)
+	}
+	b = append(b, '}', '}')
+	if x.r.Method == http.MethodGet {
+		h.sendKept(w, x, media, b, found, results)
+	} else {
+		send(w, media, http.StatusOK, b)
+	}
+	if cap(b) <= maxPooled {
+		*buf = b[:0]
+		buffers.Put(buf)
+	}
+}
+
+// maxTogether is how many fields of one document are answered at once.
+const maxTogether = 4
+
+// together asks several operations at once.
+func (h *Handler) together(x *exchange, results []result) {
+	var asking sync.WaitGroup
+	places := make(chan struct{}, maxTogether)
+	for i, st := range x.plan.root {
+		places <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-places }()
+			results[i] = h.resolve(x, st)
+		})
+	}
+	asking.Wait()
+}
+
+// resolve answers one field of the root.
+func (h *Handler) resolve(x *exchange, st *step) result {
+	at := &trail{name: st.name}
+	switch st.kind {
+	case typename:
+		return result{data: st.text}
+	case introspection:
+		return result{data: h.introspect(x, st.asks)}
+	default:
+	}
+	answer := h.ask(x.r.Context(), x, st)
+	return h.project(x, st, answer, at)
+}
+
+// project makes the value of a field from what its operation answered.
+func (h *Handler) project(x *exchange, st *step, answer *recorded, at *trail) result {
+	res := result{data: null, header: answer.header}
+	switch {
+	case answer.status >= http.StatusMultipleChoices:
+		res.failures = failures{problem(answer, st, at)}
+	case st.call.empty:
+		res.data = []byte("true")
+	default:
+		p := projection{resumed: st.resumed(x.vars)}
+		body := answer.body.Bytes()
+		b := make([]byte, 0, len(body)/2+64)
+		var ok bool
+		if b, ok = p.value(b, st, st.typ, body, at); ok {
+			res.data = b
+		}
+		res.failures = p.failures
+	}
+	return res
+}
+
+// resumed reports whether a page was asked for by a cursor.
+func (st *step) resumed(vars variables) bool {
+	a := st.arguments.ForName(after)
+	return st.call.paged && a != nil && literal(a.Value, vars) != nil
+}
+
+// sendKept sends an answer to a GET, which may be kept as long as all of those
+// that it is made of.
+func (*Handler) sendKept(w http.ResponseWriter, x *exchange, media string, b []byte, found failures, results []result) {
+	header := scope.Fields(w)
+	header["Vary"] = []string{"Accept, Authorization, Cookie"}
+	if len(found) == 0 {
+		if age, ok := keptFor(x.plan, results); ok {
+			header["Cache-Control"] = []string{age}
+			tag := hashTag(b)
+			header["Etag"] = []string{tag}
+			if noneMatch(x.r, tag) {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+		}
+	}
+	send(w, media, http.StatusOK, b)
+}
+
+// keptFor returns the Cache-Control of an answer: the shortest of its parts.
+func keptFor(p *plan, results []result) (control string, ok bool) {
+	least := -1
+	for i, st := range p.root {
+		if st.call == nil {
+			continue
+		}
+		if !st.call.spec.Cached || len(results[i].header["Cache-Control"]) == 0 {
+			return "", false
+		}
+		if seconds := int(st.call.spec.CacheFor.Seconds()); least < 0 || seconds < least {
+			least = seconds
+		}
+	}
+	switch {
+	case least < 0:
+		return "", false
+	case least == 0:
+		return "private, no-cache", true
+	}
+	return "private, max-age=" + strconv.Itoa(least), true
+}
+
+func noneMatch(r *http.Request, tag string) bool {
+	for _, line := range r.Header["If-None-Match"] {
+		for part := range strings.SplitSeq(line, ",") {
+			if part = strings.TrimSpace(part); part == "*" || strings.TrimPrefix(part, "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refuse answers a request that no operation was asked for.
+func (h *Handler) refuse(w http.ResponseWriter, x *exchange, media string, err error) {
+	status, found := statusOf(err)
+	if x.scope != nil {
+		x.scope.Code = found[0].code
+	}
+	if media == streamType {
+		media = jsonType
+	}
+	if media == jsonType && slices.Contains(lenient, found[0].code) {
+		status = http.StatusOK // as the older way of GraphQL over HTTP has it
+	}
+	if allow, ok := errors.AsType[*wrongMethod](err); ok {
+		w.Header().Set("Allow", allow.allow)
+	}
+	send(w, media, status, append(found.append([]byte(`{"errors":`)), '}'))
+}
+
+// lenient are the codes of requests that were read well and hold a document
+// that is wrong: application/json says so with 200.
+var lenient = []string{
+	ErrSyntax.Code(), ErrDocument.Code(), ErrVariables.Code(), ErrTooMuch.Code(), ErrIntrospection.Code(), ErrPersisted.Code(),
+}

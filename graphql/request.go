@@ -1,0 +1,270 @@
+package graphql
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/input"
+	"github.com/ashlar-go/ashlar/internal/scope"
+)
+
+// The media types of answers.
+const (
+	jsonType   = "application/json"
+	ownType    = "application/graphql-response+json"
+	streamType = "text/event-stream"
+)
+
+// asked is what a request asks.
+type asked struct {
+	query, operation string
+	variables        map[string]any
+	hash             string // of a text that was sent before
+}
+
+// wrongMethod is the fault of a request whose method does not fit.
+type wrongMethod struct {
+	error
+	allow string
+}
+
+func (e *wrongMethod) Unwrap() error { return e.error }
+
+var (
+	notAcceptable = fault.ErrNotAcceptable.Because("The answer is %s or %s; Accept must admit one.", ownType, jsonType)
+	mutationByGet = error(&wrongMethod{fault.ErrNotAllowed.Because("A mutation is sent by POST."), http.MethodPost})
+)
+
+// negotiate chooses the media type of the answer: the specification's own where
+// it is named.
+func negotiate(r *http.Request) (string, error) {
+	accept := r.Header["Accept"]
+	names := func(media string) bool {
+		return slices.ContainsFunc(accept, func(line string) bool { return strings.Contains(strings.ToLower(line), media) })
+	}
+	switch {
+	case names(ownType) && input.Accepts(accept, ownType):
+		return ownType, nil
+	case names(streamType) && input.Accepts(accept, streamType):
+		return streamType, nil
+	case input.Accepts(accept, jsonType):
+		return jsonType, nil
+	case input.Accepts(accept, ownType):
+		return ownType, nil
+	}
+	return "", notAcceptable
+}
+
+// read finds out what is asked.
+func (h *Handler) read(w http.ResponseWriter, x *exchange) error {
+	var err error
+	switch x.r.Method {
+	case http.MethodGet, http.MethodHead:
+		if x.r.ContentLength != 0 {
+			err = input.RefuseBody(x.r)
+		}
+		if err == nil {
+			err = x.readQuery()
+		}
+	case http.MethodPost:
+		err = h.readBody(w, x)
+	default:
+		err = &wrongMethod{fault.ErrNotAllowed.Because("Use GET or POST."), "GET, POST"}
+	}
+	if err != nil {
+		return err
+	}
+	return h.recall(&x.asked)
+}
+
+func (x *exchange) readQuery() error {
+	query, err := url.ParseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return fault.ErrMalformed.Because("The query string cannot be read.")
+	}
+	members := map[string]json.RawMessage{}
+	for name, values := range query {
+		if len(values) > 1 {
+			return fault.ErrMalformed.Because("A parameter is given more than once.")
+		}
+		switch {
+		case name == "query" || name == "operationName":
+			members[name] = appendText(nil, values[0])
+		case values[0] == "":
+		default:
+			members[name] = json.RawMessage(values[0])
+		}
+	}
+	return x.asked.fill(members)
+}
+
+func (h *Handler) readBody(w http.ResponseWriter, x *exchange) error {
+	kind, parameters, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
+	if charset := parameters["charset"]; err != nil || kind != jsonType || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return fault.ErrUnsupported.Because("A request is %s in UTF-8.", jsonType)
+	}
+	if x.r.Header.Get("Content-Encoding") != "" {
+		return fault.ErrUnsupported.Because("A request has no Content-Encoding.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, x.r.Body, h.limits.Body))
+	if err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return fault.ErrTooLarge.Because("A request has at most %d bytes.", h.limits.Body)
+		}
+		return fault.ErrMalformed.Because("The body could not be read.").Wrap(err)
+	}
+	if !utf8.Valid(body) || !json.Valid(body) {
+		return fault.ErrMalformed.Because("The body is not one valid JSON text.")
+	}
+	parts := map[string]json.RawMessage{}
+	twice := false
+	if !members(body, func(name, value []byte) bool {
+		_, known := parts[string(name)]
+		twice = twice || known
+		parts[string(name)] = value
+		return true
+	}) {
+		return fault.ErrMalformed.Because("The body must be one object; a list of requests is not taken.")
+	}
+	if twice {
+		return fault.ErrMalformed.Because("The body has a member twice.")
+	}
+	return x.asked.fill(parts)
+}
+
+// fill takes what a request has, each under its name.
+func (a *asked) fill(members map[string]json.RawMessage) error {
+	for name, value := range members {
+		var err error
+		switch name {
+		case "query":
+			err = readText(value, &a.query)
+		case "operationName":
+			err = readText(value, &a.operation)
+		case "variables":
+			err = readObject(value, &a.variables)
+		case "extensions":
+			err = a.readExtensions(value)
+		default:
+			return fault.ErrMalformed.Because("A request has query, operationName, variables and extensions, and nothing else.")
+		}
+		if err != nil {
+			return fault.ErrMalformed.Because("The member %s is not of its type.", name)
+		}
+	}
+	return nil
+}
+
+var errType = errors.New("not of its type")
+
+func readText(value json.RawMessage, into *string) error {
+	if isNull(value) {
+		return nil
+	}
+	return json.Unmarshal(value, into)
+}
+
+func readObject(value json.RawMessage, into *map[string]any) error {
+	if isNull(value) {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errType
+	}
+	return nil
+}
+
+// readExtensions finds the hash of a text that is kept.
+func (a *asked) readExtensions(value json.RawMessage) error {
+	var all map[string]any
+	if err := readObject(value, &all); err != nil {
+		return err
+	}
+	persisted, _ := all["persistedQuery"].(map[string]any)
+	if persisted == nil {
+		return nil
+	}
+	hash, _ := persisted["sha256Hash"].(string)
+	if persisted["version"] != json.Number("1") || len(hash) != 2*sha256.Size {
+		return errType
+	}
+	a.hash = strings.ToLower(hash)
+	return nil
+}
+
+// recall finds the text of a hash, or keeps it under the hash that it has.
+func (h *Handler) recall(a *asked) error {
+	switch {
+	case a.hash == "" && a.query == "":
+		return fault.ErrMalformed.Because("The request has no query.")
+	case a.hash == "":
+		return nil
+	case a.query == "":
+		text, known := h.texts.get([]byte(a.hash))
+		if !known {
+			return failures{{message: "PersistedQueryNotFound", code: ErrPersisted.Code()}} // the words that clients look for
+		}
+		a.query = text
+		return nil
+	}
+	if sum := sha256.Sum256([]byte(a.query)); hex.EncodeToString(sum[:]) != a.hash {
+		return fault.ErrMalformed.Because("The hash is not that of the query.")
+	}
+	if len(a.query) <= largestKept {
+		h.texts.put(a.hash, a.query)
+	}
+	return nil
+}
+
+// statusOf returns how an error is answered.
+func statusOf(err error) (status int, found failures) {
+	if found, ok := errors.AsType[failures](err); ok {
+		return http.StatusBadRequest, found
+	}
+	p := fault.ProblemOf(err, "")
+	message := p.Detail
+	if message == "" {
+		message = p.Title()
+	}
+	return p.Status, failures{{message: message, code: p.Code}}
+}
+
+// hashTag makes an ETag from the content.
+func hashTag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+}
+
+// send writes an answer whole.
+func send(w http.ResponseWriter, media string, status int, body []byte) {
+	header := scope.Fields(w)
+	header["Content-Type"] = []string{media + "; charset=utf-8"}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// buffers hold answers while they are written.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+
+// maxPooled is the size above which a buffer is left to the collector.
+const maxPooled = 64 << 10
