@@ -163,7 +163,7 @@ func TestNeighboursAreWhatTheySay(t *testing.T) {
 
 // A rule that is lost where requests are judged is caught, of whatever kind.
 func TestALostRuleIsCaught(t *testing.T) { //nolint:paralleltest // it changes what Rules says
-	for _, o := range oaths {
+	for _, o := range oaths { //nolint:paralleltest // same
 		t.Run(o.name, func(t *testing.T) {
 			whole := ashlartest.NewFactory[everything](t) // knows all
 			without = o.name

@@ -13,6 +13,18 @@ import (
 	"github.com/ashlar-go/ashlar/idem"
 )
 
+// A record is where it stands what was asked of the network and what it
+// answered: the database, or a map in a unit test.
+type record interface {
+	// begin writes a payment down as pending, with the key of its request.
+	begin(ctx context.Context, p intent) error
+	// find returns a payment in whatever state it is now.
+	find(ctx context.Context, id string) (intent, error)
+	// settle writes the network's answer down. If somebody else did before, that
+	// stands.
+	settle(ctx context.Context, p intent, answer network.Answer) (Payment, error)
+}
+
 // Authorize holds money on a card, and takes it at once if asked to. A card
 // that is declined leaves a payment with the status declined.
 func (s *Service) Authorize(ctx context.Context, in Authorize) (Payment, error) {
@@ -36,7 +48,7 @@ func (s *Service) Authorize(ctx context.Context, in Authorize) (Payment, error) 
 // request. A request that was begun before goes on with its payment.
 func (s *Service) begin(ctx context.Context, in Authorize) (intent, error) {
 	if paymentID, resumed := idem.Resumed(ctx); resumed {
-		return findIntent(ctx, s.db, paymentID)
+		return s.record.find(ctx, paymentID)
 	}
 	payee, err := merchant.Subject(ctx, s.merchants, in.MerchantID, "payments")
 	if err == nil && payee == "" {
@@ -49,9 +61,7 @@ func (s *Service) begin(ctx context.Context, in Authorize) (intent, error) {
 		return intent{}, err
 	}
 	p := newIntent(in, payee, in.Card.Number.Fingerprint(s.fingerprintKey), now())
-	return db.InTx(idem.Phase(ctx, p.ID), s.db, func(tx *db.Tx) (intent, error) {
-		return p, insert(ctx, tx, p)
-	}, db.ReadCommitted)
+	return p, s.record.begin(idem.Phase(ctx, p.ID), p)
 }
 
 func newIntent(in Authorize, payee, fingerprint string, at time.Time) intent {
@@ -70,14 +80,33 @@ func newIntent(in Authorize, payee, fingerprint string, at time.Time) intent {
 	}
 }
 
-// settle records what the network answered. If somebody else has recorded it
-// before, that stands; the network gives one answer only.
+// settle records what the network answered, which gives one answer only.
 func (s *Service) settle(ctx context.Context, p intent, answer network.Answer) (Payment, error) {
-	return db.InTx(ctx, s.db, func(tx *db.Tx) (Payment, error) {
+	return s.record.settle(ctx, p, answer)
+}
+
+// declined is the fault of a payment that the issuer refused.
+func declined(p Payment) error {
+	return ErrDeclined.Because("The card was declined.").With("decline_code", p.DeclineCode).With("id", p.ID)
+}
+
+// table is the record in the database.
+type table struct{ db *db.DB }
+
+func (r table) begin(ctx context.Context, p intent) error {
+	_, err := db.InTx(ctx, r.db, func(tx *db.Tx) (struct{}, error) {
+		return struct{}{}, insert(ctx, tx, p)
+	}, db.ReadCommitted)
+	return err
+}
+
+func (r table) find(ctx context.Context, id string) (intent, error) { return findIntent(ctx, r.db, id) }
+
+func (r table) settle(ctx context.Context, p intent, answer network.Answer) (Payment, error) {
+	return db.InTx(ctx, r.db, func(tx *db.Tx) (Payment, error) {
 		settled, err := settleIn(ctx, tx, p, answer, now())
 		if err == nil && settled.Status == Declined {
-			return Payment{}, db.Keep(ErrDeclined.Because("The card was declined.").
-				With("decline_code", settled.DeclineCode).With("id", settled.ID))
+			return Payment{}, db.Keep(declined(settled))
 		}
 		return settled, err
 	}, db.ReadCommitted)

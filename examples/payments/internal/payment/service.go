@@ -48,6 +48,7 @@ type Merchants interface {
 // with one database too.
 type Service struct {
 	db             *db.DB
+	record         record // of db
 	events         *event.Log
 	network        Network
 	merchants      Merchants
@@ -57,7 +58,7 @@ type Service struct {
 
 // New returns a service; mount its Module.
 func New(c Config) *Service {
-	return &Service{c.DB, c.Events, c.Network, c.Merchants, c.FingerprintKey, cmp.Or(c.Lease, 30*time.Second)}
+	return &Service{c.DB, table{c.DB}, c.Events, c.Network, c.Merchants, c.FingerprintKey, cmp.Or(c.Lease, 30*time.Second)}
 }
 
 // Module is the whole of what this package brings to an application.
