@@ -41,8 +41,11 @@
 // idempotency key of its own (the phase's reference serves). A transaction
 // that ends with neither Phase nor Finish is not protected at all.
 //
-// Instances compare leases with their own clocks. These may differ by much less
-// than a lease.
+// Instances compare leases with their own clocks. These should differ by much
+// less than a lease. A lease that ends later than two from now is of a clock that
+// was ahead, and over. If its run lives all the same it can't commit any more, as
+// above; nor can one whose clock is so far behind that its lease is over to
+// others. A clock that is ahead also finds keys expired by as much too early.
 //
 // The package needs a table, see [Migrations], and speaks to SQLite (3.24 or
 // later) and PostgreSQL through the two methods of [Conn]. A Store is safe for

@@ -192,14 +192,16 @@ func read(ctx context.Context, conn Conn, r *Request) (*row, bool, error) {
 }
 
 // answer returns what a request with a live key is told, or neither if the
-// key waits for somebody to resume it.
+// key waits for somebody to resume it. No lease that is taken under this clock
+// ends later than one from now: what ends after two was taken under a clock that
+// was ahead, and would keep retries away until its time comes.
 func (k *row) answer(r *Request, now time.Time) (*Response, error) {
 	switch {
 	case !bytes.Equal(k.fingerprint, r.Fingerprint[:]):
 		return nil, ErrReused.Because("The key was used for another request.")
 	case k.status != 0:
 		return &k.response, nil
-	case k.leasedUntil > now.UnixMilli():
+	case k.leasedUntil > now.UnixMilli() && k.leasedUntil <= now.Add(2*r.Lease).UnixMilli():
 		return nil, inFlight(time.UnixMilli(k.leasedUntil).Sub(now))
 	}
 	return nil, nil //nolint:nilnil // neither a response nor a refusal: the key can be had

@@ -77,6 +77,27 @@ func TestKeyOutlivesItsLease(t *testing.T) {
 	b.refused(r, idem.ErrInFlight)
 }
 
+// A run under a clock that was ahead, which died, keeps retries away for no longer
+// than its lease; and if it lives, it can't commit beside the retry.
+func TestALeaseOfAClockAheadIsOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "")
+	b.clock.advance(2 * time.Hour)
+	first := b.begin(request("k"))
+	b.must(b.reserve(first, "k", "pay_1"))
+	b.clock.advance(-2 * time.Hour)
+	retry := b.begin(request("k"))
+	if ref, ok := retry.Ref(); ref != "pay_1" || !ok {
+		t.Fatalf("Ref() = %q, %v; want pay_1", ref, ok)
+	}
+	b.refused(request("k"), idem.ErrInFlight)
+	if err := b.record(first, "k", "pay_1"); !errors.Is(err, idem.ErrInFlight) {
+		t.Fatalf("the run that lost its lease ended with %v", err)
+	}
+	b.must(b.record(retry, "k", "pay_1"))
+	b.replayed(request("k"))
+}
+
 func TestInFlightSaysWhenToRetry(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "")
