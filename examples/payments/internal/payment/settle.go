@@ -32,13 +32,15 @@ func (s *Service) jobs() []job.Handler {
 }
 
 // settleStranded settles the payments that are pending for longer than a
-// request takes. The network is asked what it answered under the payment's
-// id; if the request never got there it never will, because Recall closes it.
+// request takes, or that begin in the future, by a clock that was ahead. The
+// network is asked what it answered under the payment's id; if the request
+// never got there it never will, because Recall closes it.
 // One that cannot be settled now does not keep those behind it waiting.
 func (s *Service) settleStranded(ctx context.Context) (int, error) {
 	stranded, err := db.All[intent](ctx, s.db, `
 		SELECT `+columns+`, capture, fingerprint FROM payments
-		WHERE status = 'pending' AND created_at < $1 ORDER BY created_at LIMIT $2`, now().Add(-s.lease), batch)
+		WHERE status = 'pending' AND (created_at < $1 OR created_at > $2) ORDER BY created_at LIMIT $3`,
+		now().Add(-s.lease), now().Add(s.lease), batch)
 	if err != nil {
 		return 0, err
 	}

@@ -240,6 +240,26 @@ func TestDemoIsBalanced(t *testing.T) {
 	}
 }
 
+// TestAPaymentOfAClockAheadIsSettled: its process died, and nobody waits for the
+// time at which that process's clock had it begin.
+func TestAPaymentOfAClockAheadIsSettled(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.cutBehind.Store(true)
+	call(s.shop, "payments.authorize", order()).Fails(network.ErrUnavailable)
+	s.cutBehind.Store(false)
+	s.lease = time.Minute
+	if n, err := s.settleStranded(t.Context()); n != 0 || err != nil {
+		t.Errorf("settled %d, %v; want none while its request may be under way", n, err)
+	}
+	if _, err := db.Exec(t.Context(), s.db, `UPDATE payments SET created_at = $1`, now().Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.settleStranded(t.Context()); n != 1 || err != nil {
+		t.Errorf("settled %d, %v; want the one that begins in two hours", n, err)
+	}
+}
+
 // TestLateOutcomeChangesNothing lets the settler overtake a request that is
 // still under way.
 func TestLateOutcomeChangesNothing(t *testing.T) {
