@@ -78,14 +78,15 @@ func (r *receiver) judge(header http.Header, body []byte) (status int, wait time
 	}
 	if r.moody.Load() {
 		mood := r.random.IntN(12)
-		if mood < 2 && (*length == 0 || r.refused[id]) {
-			mood = 3 // or the sender may not try again for minutes
+		if mood < 2 && *length == 0 || mood <= 2 && r.refused[id] {
+			mood = 3 // or the sender may not try again for minutes: the second pause is five of them
 		}
 		switch mood {
 		case 0, 1:
 			r.refused[id] = true
 			return []int{http.StatusInternalServerError, http.StatusServiceUnavailable}[mood], 0
 		case 2: // it takes effect here, and the sender does not learn of it
+			r.refused[id] = true
 			r.accept(id, p)
 			return 0, 0
 		case 3:
