@@ -3,6 +3,7 @@ package openapi
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
@@ -20,6 +21,9 @@ func (d *document) operation(s *op.Spec) object {
 	if !s.Deprecated.IsZero() {
 		o.set("deprecated", true)
 	}
+	if !s.Sunset.IsZero() {
+		o.set("x-sunset", s.Sunset.UTC().Format(time.RFC3339))
+	}
 	if s.Access == op.ByEveryone {
 		o.set("security", list{})
 	} else {
@@ -29,6 +33,9 @@ func (d *document) operation(s *op.Spec) object {
 	if len(s.Permissions) > 0 {
 		o.set("x-permissions", texts(s.Permissions))
 	}
+	if limits := limitsOf(s); limits != nil {
+		o.set("x-limits", limits)
+	}
 	if p := d.operationParameters(s); len(p) > 0 {
 		o.set("parameters", p)
 	}
@@ -37,6 +44,20 @@ func (d *document) operation(s *op.Spec) object {
 	}
 	o.set("responses", d.operationResponses(s))
 	return o
+}
+
+// limitsOf says how often the operation may be called, as RateLimit-Policy does
+// in an answer: so many requests recover in so many seconds.
+func limitsOf(s *op.Spec) list {
+	var all list
+	for _, q := range s.Quotas {
+		limit := object{{"name", q.Name}, {"by", q.By.String()}, {"requests", q.N}, {"seconds", q.Per.Seconds()}}
+		if q.Burst > 0 {
+			limit.set("burst", q.Burst)
+		}
+		all = append(all, limit)
+	}
+	return all
 }
 
 func (d *document) operationParameters(s *op.Spec) list {
