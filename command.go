@@ -16,18 +16,19 @@ import (
 
 // commandLine is what can be typed after the app's name.
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Serve until the process is told to stop (the default)."`
-	Migrate migrateCommand `cmd:"" help:"Change the database's schema."`
-	Ops     opsCommand     `cmd:"" help:"List the operations: who may call them, and what each promises."`
-	OpenAPI openAPICommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
-	Client  clientCommand  `cmd:"" help:"Print a client of the operations, for those who call them."`
-	GraphQL graphqlCommand `cmd:"" name:"graphql" help:"Look at the GraphQL schema."`
-	User    userCommand    `cmd:"" help:"Manage the people who can sign in."`
-	Keys    keysCommand    `cmd:"" help:"Make keys that sign access tokens."`
-	Jobs    jobsCommand    `cmd:"" help:"Look at background jobs, retry and discard them."`
-	Audit   auditCommand   `cmd:"" help:"Show security events: who signed in, from where, and what failed."`
-	Events  eventsCommand  `cmd:"" help:"Look at events, and at how far their consumers have come."`
-	Config  configCommand  `cmd:"" help:"List the environment variables that every app reads."`
+	Serve    serveCommand    `cmd:"" help:"Serve until the process is told to stop (the default)."`
+	Migrate  migrateCommand  `cmd:"" help:"Change the database's schema."`
+	Ops      opsCommand      `cmd:"" help:"List the operations: who may call them, and what each promises."`
+	OpenAPI  openAPICommand  `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
+	Client   clientCommand   `cmd:"" help:"Print a client of the operations, for those who call them."`
+	GraphQL  graphqlCommand  `cmd:"" name:"graphql" help:"Look at the GraphQL schema."`
+	Contract contractCommand `cmd:"" help:"Compare what the app promises with what it has promised."`
+	User     userCommand     `cmd:"" help:"Manage the people who can sign in."`
+	Keys     keysCommand     `cmd:"" help:"Make keys that sign access tokens."`
+	Jobs     jobsCommand     `cmd:"" help:"Look at background jobs, retry and discard them."`
+	Audit    auditCommand    `cmd:"" help:"Show security events: who signed in, from where, and what failed."`
+	Events   eventsCommand   `cmd:"" help:"Look at events, and at how far their consumers have come."`
+	Config   configCommand   `cmd:"" help:"List the environment variables that every app reads."`
 }
 
 // appCommand is one parsed command, ready to run on an app.
