@@ -9,6 +9,15 @@
 // cannot do (XML, plugins, regular expressions beyond RE2) fails its
 // interaction with [ErrUnsupported]: nothing counts as verified that was not.
 //
+// A provider is verified in its tests:
+//
+//	pact.Test(t, pact.Config{
+//		Provider: "payments",
+//		Handler:  handler, // or URL
+//		Sources:  []pact.Source{pact.Folder("testdata/pacts")},
+//		States:   map[string]pact.Setup{"a payment": makePayment},
+//	})
+//
 // A regular expression must match a text as a whole, as in the specification's
 // own cases. Values whose names say that they are secret are not shown.
 package pact

@@ -46,6 +46,9 @@ func TestSpecification(t *testing.T) {
 				switch {
 				case errors.Is(err, ErrUnsupported):
 					refused++
+					if !strings.Contains(err.Error(), "a body of XML") {
+						t.Errorf("%s: %v", what, err)
+					}
 				case err != nil:
 					t.Errorf("%s: %v", what, err)
 				case want != (len(got) == 0):
