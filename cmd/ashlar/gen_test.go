@@ -93,7 +93,7 @@ func TestGenSaysWhatIsWrong(t *testing.T) {
 		"no such file or directory":    {"gen", filepath.Join(dir, "nowhere") + "/..."},
 		"unknown flag --chekc":         {"gen", "--chekc"},
 		"unexpected argument gne":      {"gne"},
-		"expected \"gen\"":             {},
+		"expected one of \"gen\"":      {},
 	} {
 		code, _, complaints := ashlar(args...)
 		if code == 0 || !strings.Contains(complaints, want) {

@@ -2,6 +2,7 @@
 // runs itself: its own binary is its command.
 //
 //	ashlar gen [--check] [DIR ...]
+//	ashlar image [PACKAGE] [-o image.tar | --push registry/name:tag]
 //
 // Gen writes docs.gen.go beside a package's source: its doc comments, which
 // become the summaries and descriptions of the API document. Ask for it where
@@ -12,6 +13,11 @@
 // or, where go.mod has the line "tool github.com/ashlar-go/ashlar/cmd/ashlar":
 //
 //	//go:generate go tool ashlar gen
+//
+// Image makes an OCI image of a program: the program, root certificates, time
+// zones, a user that is nobody, and nothing else, with its bill of materials
+// (CycloneDX). It needs no container engine, and the same commit gives the same
+// digest.
 package main
 
 import (
@@ -22,7 +28,8 @@ import (
 )
 
 type commands struct {
-	Gen gen `cmd:"" help:"Write docs.gen.go beside a package's source: the doc comments that the API document is made of."`
+	Gen   gen          `cmd:"" help:"Write docs.gen.go beside a package's source: the doc comments that the API document is made of."`
+	Image imageCommand `cmd:"" help:"Make an OCI image of a program, without a container engine."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
