@@ -102,9 +102,6 @@ func (h *Handler) request(ctx context.Context, x *exchange, st *step) (*http.Req
 	if sc := x.scope; sc != nil && sc.Trace.Valid() {
 		set("Traceparent", sc.Trace.Traceparent())
 	}
-	if s.Kind == op.IsStream {
-		set("Accept", "text/event-stream")
-	}
 	r := &http.Request{
 		Method: s.Method, URL: u, Proto: x.r.Proto, ProtoMajor: x.r.ProtoMajor, ProtoMinor: x.r.ProtoMinor,
 		Header: header, Body: http.NoBody, Host: x.r.Host, RemoteAddr: x.r.RemoteAddr, RequestURI: target, TLS: x.r.TLS,

@@ -28,7 +28,7 @@ type Handler struct {
 
 // New derives an endpoint from operations. Each field is answered by handler,
 // which serves the operations' routes: the app's whole public handler, with all
-// that stands before it. Files and what sets cookies have no field.
+// that stands before it. Streams, files and what sets cookies have no field.
 func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler, error) {
 	s, err := build(operations)
 	if err != nil {
@@ -71,14 +71,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, x, media, err)
 		return
 	}
-	switch {
-	case x.plan.operation.Operation == ast.Subscription:
-		h.refuse(w, x, media, refused(ErrDocument, x.plan.operation.Position, "Subscriptions are not served here."))
-	case media == streamType:
-		h.refuse(w, x, jsonType, notAcceptable)
-	default:
-		h.answer(w, x, media)
-	}
+	h.answer(w, x, media)
 }
 
 // prepare reads a request up to the plan that answers it.
@@ -276,9 +269,6 @@ func (h *Handler) refuse(w http.ResponseWriter, x *exchange, media string, err e
 	status, found := statusOf(err)
 	if x.scope != nil {
 		x.scope.Code = found[0].code
-	}
-	if media == streamType {
-		media = jsonType
 	}
 	if media == jsonType && slices.Contains(lenient, found[0].code) {
 		status = http.StatusOK // as the older way of GraphQL over HTTP has it

@@ -24,9 +24,8 @@ import (
 
 // The media types of answers.
 const (
-	jsonType   = "application/json"
-	ownType    = "application/graphql-response+json"
-	streamType = "text/event-stream"
+	jsonType = "application/json"
+	ownType  = "application/graphql-response+json"
 )
 
 // asked is what a request asks.
@@ -59,8 +58,6 @@ func negotiate(r *http.Request) (string, error) {
 	switch {
 	case names(ownType) && input.Accepts(accept, ownType):
 		return ownType, nil
-	case names(streamType) && input.Accepts(accept, streamType):
-		return streamType, nil
 	case input.Accepts(accept, jsonType):
 		return jsonType, nil
 	case input.Accepts(accept, ownType):

@@ -87,9 +87,9 @@ func build(operations []op.Operation) (*schema, error) {
 	}
 	sorted := slices.Clone(operations)
 	slices.SortFunc(sorted, func(x, y op.Operation) int { return strings.Compare(x.Spec().Name, y.Spec().Name) })
-	var roots [3]strings.Builder
+	var roots [2]strings.Builder
 	for _, o := range sorted {
-		if s := o.Spec(); s.Returns != op.FileBytes && !s.SetsCookies {
+		if s := o.Spec(); s.Kind != op.IsStream && s.Returns != op.FileBytes && !s.SetsCookies {
 			b.root(&roots[s.Kind], o)
 		}
 	}
@@ -114,9 +114,9 @@ func (b *builder) load() (*schema, error) {
 	return &s, nil
 }
 
-func (b *builder) write(roots *[3]strings.Builder) {
+func (b *builder) write(roots *[2]strings.Builder) {
 	var text strings.Builder
-	for i, name := range []string{"Query", "Mutation", "Subscription"} {
+	for i, name := range []string{"Query", "Mutation"} {
 		if roots[i].Len() > 0 {
 			fmt.Fprintf(&text, "type %s {\n%s}\n\n", name, roots[i].String())
 		}
