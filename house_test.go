@@ -52,7 +52,7 @@ var house = []floor{
 	},
 	{
 		name:     "derivations", // what follows from a declaration; never from a mechanism
-		packages: "rest live openapi openapi/swaggerui graphql tsclient contract contract/pact",
+		packages: "rest live openapi openapi/swaggerui graphql tsclient goclient contract contract/pact",
 		may:      "words internal declaration",
 		tests:    "mechanisms adapters derivations",
 	},
