@@ -128,7 +128,6 @@ var testLibraries = map[string]string{
 	"github.com/coder/websocket":               "...",                 // the other end
 	"github.com/go-json-experiment/json":       "internal/codec rest", // the decoder's oracle
 	"github.com/jackc/pgx/v5":                  "internal/backing",
-	"github.com/graph-gophers/graphql-go":      "graphql", // the executor's oracle
 	"github.com/google/go-cmp":                 "...",
 	"google.golang.org/protobuf":               "trace/otlp logs/otlp",
 	"github.com/santhosh-tekuri/jsonschema/v6": "...",
