@@ -101,7 +101,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 
 ##@ Now and then
 
-.PHONY: fuzz bench torture bench-peers bench-scale bench-layers bench-install cover tools clean
+.PHONY: fuzz bench torture bench-peers bench-scale bench-broadcast bench-layers bench-install cover tools clean
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
@@ -116,6 +116,10 @@ bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, Nes
 
 bench-scale: ## Measure pages of 10 million payments, 1, 2 and 4 instances, and reads from cache, Redis and database: 15 minutes (PART=reads PAYMENTS=n to choose)
 	@.ci/scale $(or $(PART),$(SCALE)) -rounds 5 $(if $(PAYMENTS),-payments $(PAYMENTS))
+
+bench-broadcast: ## Compare what is sent to 5 000 listeners at once, and 10 000 idle connections, with Fastify and ws: 3 minutes
+	@[ -d $(PEERS)/node_modules ] || $(MAKE) bench-install OMIT=optional
+	cd bench && go run ./broadcast
 
 bench-layers: ## Print the cost ledger: what each layer of the stack costs a request, in processor time and allocations: 3 minutes
 	cd bench && go run . -part layers -rounds 7 -count 50000

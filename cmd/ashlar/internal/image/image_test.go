@@ -1,3 +1,7 @@
+//go:build !race
+
+// These tests wait for compilers, of which the race detector sees nothing.
+
 package image_test
 
 import (
