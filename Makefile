@@ -35,7 +35,7 @@ test: ## Run the tests (PKG=./rest RUN=TestName to choose)
 	go test$(MATCHING) $(PKG)
 
 race: ## Run the tests under the race detector (PKG=… RUN=…)
-	go test -race$(MATCHING) $(PKG)
+	go test -race -timeout 30m$(MATCHING) $(PKG)
 
 # Everything that keeps an app's data, on PostgreSQL instead of SQLite.
 ON_POSTGRES = . ./ashlartest/... ./idem/... ./auth/... ./examples/...

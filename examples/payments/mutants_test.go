@@ -1,3 +1,7 @@
+//go:build !race
+
+// These tests decode on one goroutine, again and again, and have no race to find.
+
 package main
 
 import (
