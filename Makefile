@@ -118,7 +118,7 @@ bench-scale: ## Measure pages of 10 million payments, 1, 2 and 4 instances, and 
 	@.ci/scale $(or $(PART),$(SCALE)) -rounds 5 $(if $(PAYMENTS),-payments $(PAYMENTS))
 
 bench-broadcast: ## Compare what is sent to 5 000 listeners at once, and 10 000 idle connections, with Fastify and ws: 3 minutes
-	@[ -d $(PEERS)/node_modules ] || $(MAKE) bench-install OMIT=optional
+	@$(MAKE) bench-install
 	cd bench && go run ./broadcast
 
 bench-layers: ## Print the cost ledger: what each layer of the stack costs a request, in processor time and allocations: 3 minutes

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ashlar-go/ashlar/bench/procfs"
 )
 
 // instances is the measure of how the payments example grows with instances:
@@ -126,7 +128,7 @@ func (f *fleet) drive(calls []call, l load) (row []metric, err error) {
 	if err != nil {
 		return nil, err
 	}
-	machine, err := machineCPU()
+	machine, err := procfs.MachineCPU()
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +163,7 @@ func (f *fleet) drive(calls []call, l load) (row []metric, err error) {
 	if err != nil {
 		return nil, err
 	}
-	machineAfter, err := machineCPU()
+	machineAfter, err := procfs.MachineCPU()
 	if err != nil {
 		return nil, err
 	}

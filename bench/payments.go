@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ashlar-go/ashlar/bench/procfs"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/sqlite"
 )
@@ -138,7 +139,7 @@ const orderBody = `{"amount":125099,"currency":"EUR","card":{"number":"424242424
 func (p *program) at() string { return p.addr }
 
 func (p *program) used() (used, error) {
-	cpu, err := cpuOf(p.cmd.Process.Pid)
+	cpu, err := procfs.CPU(p.cmd.Process.Pid)
 	return used{CPU: cpu}, err
 }
 

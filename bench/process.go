@@ -8,9 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // process is this program, started again to be one side.
@@ -79,52 +76,4 @@ func (p *process) used() (u used, err error) {
 func (p *process) stop() error {
 	_ = p.in.Close()
 	return p.cmd.Wait()
-}
-
-// tick is the unit of processor time in /proc, USER_HZ: 100 on every Linux
-// that Go runs on.
-const tick = 10 * time.Millisecond
-
-// cpuOf is the processor time of any process so far.
-func cpuOf(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat is not as proc(5) says", pid)
-	}
-	var ticks int64
-	for _, field := range fields[11:13] { // utime, stime
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * tick, nil
-}
-
-// machineCPU is the time that all processors together were not idle.
-func machineCPU() (time.Duration, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	var ticks int64
-	for i, field := range strings.Fields(line)[1:] {
-		const idle, iowait, guest = 3, 4, 8
-		if i == idle || i == iowait || i >= guest { // guest time is in user time
-			continue
-		}
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * tick, nil
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/ashlar-go/ashlar/bench/procfs"
 )
 
 // services is the second measure: whole requests over loopback.
@@ -153,14 +155,14 @@ type watch struct {
 }
 
 func watchMachine() (watch, error) {
-	machine, err := machineCPU()
+	machine, err := procfs.MachineCPU()
 	return watch{time.Now(), machine, ownCPU()}, err
 }
 
 // end returns the processor time of the client since the watch began, and the
 // share of all processor time, in percent, that neither client nor server used.
 func (w watch) end(server time.Duration) (client time.Duration, others float64, err error) {
-	machine, err := machineCPU()
+	machine, err := procfs.MachineCPU()
 	if err != nil {
 		return 0, 0, err
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ashlar-go/ashlar/bench/procfs"
 )
 
 // starts is the fourth measure: the time from exec to the first 200, and what
@@ -58,7 +60,7 @@ func startOnce(binary, dir string, env []string) (row []metric, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	cpu, err := cpuOf(p.cmd.Process.Pid)
+	cpu, err := procfs.CPU(p.cmd.Process.Pid)
 	return []metric{{p.ready.Seconds() * 1000, "ready-ms"}, {cpu.Seconds() * 1000, "cpu-ms"}}, err
 }
 

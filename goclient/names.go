@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/ashlar-go/ashlar/internal/typename"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
 )
@@ -55,12 +56,12 @@ func (w *writer) findNames() {
 	}
 	sharers := map[string][]reflect.Type{}
 	for _, d := range w.order {
-		if name := pascal(d.of.Name()); !slices.Contains(sharers[name], d.of) {
+		if name := pascal(typename.Of(d.of)); !slices.Contains(sharers[name], d.of) {
 			sharers[name] = append(sharers[name], d.of)
 		}
 	}
 	for _, d := range w.order {
-		name := pascal(d.of.Name())
+		name := pascal(typename.Of(d.of))
 		if len(sharers[name]) > 1 {
 			name = pascal(path.Base(d.of.PkgPath())) + name
 		}
@@ -90,7 +91,7 @@ func (w *writer) find(t *rule.Type, as role) {
 		w.types[d] = t
 		w.order = append(w.order, d)
 	}
-	if item := pageOf(t); item != nil {
+	if item := op.ItemOf(t); item != nil {
 		w.find(item, as)
 		return
 	}
@@ -105,7 +106,7 @@ func (w *writer) find(t *rule.Type, as role) {
 // declaredOf returns the declaration of t, which is zero if it has none.
 func declaredOf(t *rule.Type, as role) declared {
 	switch {
-	case t.Go.Name() == "" || t.Go.PkgPath() == "" || pageOf(t) != nil:
+	case t.Go.Name() == "" || t.Go.PkgPath() == "" || op.ItemOf(t) != nil:
 		return declared{}
 	case t.Kind == rule.Object:
 		return declared{t.Go, as}
@@ -115,14 +116,6 @@ func declaredOf(t *rule.Type, as role) declared {
 		}
 	}
 	return declared{}
-}
-
-// pageOf returns the type of a page's items, or nil.
-func pageOf(t *rule.Type) *rule.Type {
-	if t == nil || t.Kind != rule.Object || t.Go.PkgPath() != reflect.TypeFor[op.Cursor]().PkgPath() || !strings.HasPrefix(t.Go.Name(), "Page[") {
-		return nil
-	}
-	return t.Object.Field("data").Type.Elem
 }
 
 // initialisms are written as Go does.
@@ -143,18 +136,4 @@ func pascal(name string) string {
 		return "N" + s
 	}
 	return s
-}
-
-// typeKey and fieldKey are the keys of [op.Docs].
-func typeKey(t reflect.Type) string {
-	name, _, _ := strings.Cut(t.Name(), "[")
-	return t.PkgPath() + "." + name
-}
-
-// fieldKey names the struct that declares the field, which may be embedded.
-func fieldKey(t reflect.Type, f *rule.Field) string {
-	for _, i := range f.Index[:len(f.Index)-1] {
-		t = t.Field(i).Type
-	}
-	return typeKey(t) + "." + f.GoName
 }

@@ -113,7 +113,7 @@ func (w *writer) operation(s *op.Spec) {
 		w.line("return invoke[%s](ctx, c, %s, %s, calls)\n}", w.typed(s.Out, output), route, given)
 	}
 	cursor := s.In.Object.Field("cursor")
-	if item := pageOf(s.Out); item != nil && s.Kind == op.IsQuery && cursor != nil && cursor.Wrap == rule.Plain {
+	if item := op.ItemOf(s.Out); item != nil && s.Kind == op.IsQuery && cursor != nil && cursor.Wrap == rule.Plain {
 		of := w.typed(item, output)
 		w.line("\n// %sAll calls %s for page after page, as they are needed.", name, s.Name)
 		w.line("func (c *Client) %sAll(ctx context.Context, in %[1]sInput, calls ...Call) iter.Seq2[%s, error] {", name, of)
@@ -123,7 +123,7 @@ func (w *writer) operation(s *op.Spec) {
 
 // input writes a member of an input, with a tag that says where it travels.
 func (w *writer) input(s *op.Spec, f *rule.Field) {
-	w.comment(w.explain[fieldKey(s.In.Go, f)])
+	w.comment(w.explain.Field(s.In.Go, f))
 	kind := w.typed(f.Type, input)
 	if f.Wrap != rule.Plain {
 		kind = "*" + kind
@@ -161,7 +161,7 @@ func (w *writer) declarations() {
 	for _, d := range w.order {
 		t, name := w.types[d], w.names[d]
 		w.line("")
-		if text := w.explain[typeKey(t.Go)]; text != "" {
+		if text := w.explain.Type(t.Go); text != "" {
 			w.comment(text)
 		} else {
 			w.line("// %s is a type of the service.", name)
@@ -182,7 +182,7 @@ func (w *writer) declarations() {
 		}
 		w.line("type %s struct {", name)
 		for _, f := range t.Object.Fields {
-			w.comment(w.explain[fieldKey(t.Go, f)])
+			w.comment(w.explain.Field(t.Go, f))
 			kind := w.typed(f.Type, d.role)
 			if f.Wrap != rule.Plain {
 				kind = "*" + kind
@@ -213,7 +213,7 @@ func (w *writer) typed(t *rule.Type, as role) string {
 	if name, ok := w.names[declaredOf(t, as)]; ok {
 		return name
 	}
-	if item := pageOf(t); item != nil {
+	if item := op.ItemOf(t); item != nil {
 		return "Page[" + w.typed(item, as) + "]"
 	}
 	switch t.Kind {

@@ -8,59 +8,23 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/ask"
 	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/op"
 )
 
-// recorded is an answer that was recorded.
-type recorded struct {
-	status int
-	header http.Header
-	body   bytes.Buffer
-}
-
-func (r *recorded) Header() http.Header { return r.header }
-
-func (r *recorded) WriteHeader(status int) {
-	if r.status == 0 && status >= http.StatusOK {
-		r.status = status
-	}
-}
-
-func (r *recorded) Write(b []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	return r.body.Write(b)
-}
-
-// refusal is an answer that nobody was asked for.
-func refusal(err error) *recorded {
-	a := &recorded{header: http.Header{}}
-	_ = fault.Write(a, fault.ProblemOf(err, "")) // it is kept in memory
-	return a
-}
-
 // ask has an operation answer, as it answers a request of its own.
-func (h *Handler) ask(ctx context.Context, x *exchange, st *step) (answer *recorded) {
+func (h *Handler) ask(ctx context.Context, x *exchange, st *step) *ask.Answer {
 	r, err := h.request(ctx, x, st)
 	if err != nil {
-		return refusal(err)
+		return ask.Refusal(err)
 	}
-	answer = &recorded{header: make(http.Header, 8)}
-	defer func() {
-		// Whoever observes has logged it; it panics on for the connection that
-		// an HTTP request has of its own.
-		if cause := recover(); cause != nil {
-			if h.cfg.Log != nil && cause != http.ErrAbortHandler { //nolint:errorlint // a panic's value, as net/http compares it
-				h.cfg.Log.ErrorContext(ctx, "a GraphQL field panicked", slog.String("operation", st.call.spec.Name), slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
-			}
-			answer = refusal(fault.ErrInternal)
-		}
-	}()
-	h.operations.ServeHTTP(answer, r)
-	answer.WriteHeader(http.StatusOK)
+	answer, panicked := ask.Handler(h.operations, r)
+	if panicked != nil && panicked != http.ErrAbortHandler && h.cfg.Log != nil { //nolint:errorlint // a panic's value, as net/http compares it
+		h.cfg.Log.ErrorContext(ctx, "a GraphQL field panicked", slog.String("operation", st.call.spec.Name), slog.Any("panic", panicked))
+	}
 	return answer
 }
 
@@ -148,9 +112,9 @@ func (h *Handler) members(st *step, x *exchange, set func(name, value string)) (
 
 // problem is what an operation refused, as an entry of errors: all that its
 // document says is in the extensions.
-func problem(answer *recorded, st *step, at *trail) failure {
-	body := answer.body.Bytes()
-	f := failure{message: http.StatusText(answer.status), code: fault.ErrInternal.Code(), at: st.at, path: at.list()}
+func problem(answer *ask.Answer, st *step, at *trail) failure {
+	body := answer.Body.Bytes()
+	f := failure{message: http.StatusText(answer.Status), code: fault.ErrInternal.Code(), at: st.at, path: at.list()}
 	var doc struct {
 		Title  string `json:"title"`
 		Detail string `json:"detail"`

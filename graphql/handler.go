@@ -10,6 +10,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/ashlar-go/ashlar/internal/ask"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -174,7 +175,7 @@ func (h *Handler) together(x *exchange, results []result) {
 func (h *Handler) resolve(x *exchange, st *step) result {
 	at := &trail{name: st.name}
 	switch st.kind {
-	case typename:
+	case isTypename:
 		return result{data: st.text}
 	case introspection:
 		return result{data: h.introspect(x, st.asks)}
@@ -185,16 +186,16 @@ func (h *Handler) resolve(x *exchange, st *step) result {
 }
 
 // project makes the value of a field from what its operation answered.
-func (h *Handler) project(x *exchange, st *step, answer *recorded, at *trail) result {
-	res := result{data: null, header: answer.header}
+func (h *Handler) project(x *exchange, st *step, answer *ask.Answer, at *trail) result {
+	res := result{data: null, header: answer.Header()}
 	switch {
-	case answer.status >= http.StatusMultipleChoices:
+	case answer.Status >= http.StatusMultipleChoices:
 		res.failures = failures{problem(answer, st, at)}
 	case st.call.empty:
 		res.data = []byte("true")
 	default:
 		p := projection{resumed: st.resumed(x.vars)}
-		body := answer.body.Bytes()
+		body := answer.Body.Bytes()
 		b := make([]byte, 0, len(body)/2+64)
 		var ok bool
 		if b, ok = p.value(b, st, st.typ, body, at); ok {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ashlar-go/ashlar/rule"
+	"github.com/ashlar-go/ashlar/internal/typename"
 )
 
 // fieldOf is the field of an operation: its name without dots and underscores,
@@ -17,7 +17,7 @@ func fieldOf(operation string) string {
 	var b strings.Builder
 	b.WriteString(first)
 	for word := range strings.SplitSeq(rest, ".") {
-		b.WriteString(upperFirst(word))
+		b.WriteString(typename.Upper(word))
 	}
 	return b.String()
 }
@@ -55,7 +55,7 @@ func (b *builder) nameOf(t reflect.Type, input bool, fallback string) string {
 	if name, known := b.names[key]; known {
 		return name
 	}
-	base := baseName(t)
+	base := typename.Of(t)
 	if base == "" {
 		base = fallback
 	}
@@ -65,7 +65,7 @@ func (b *builder) nameOf(t reflect.Type, input bool, fallback string) string {
 	}
 	name := base + suffix
 	if b.taken[name] && t.PkgPath() != "" {
-		name = upperFirst(unfit.ReplaceAllString(path.Base(t.PkgPath()), "")) + base + suffix
+		name = typename.Identifier(path.Base(t.PkgPath())) + base + suffix
 	}
 	name = b.unique(name)
 	b.names[key] = name
@@ -79,52 +79,4 @@ func (b *builder) unique(name string) string {
 	}
 	b.taken[free] = true
 	return free
-}
-
-// argument finds the innermost type arguments in a name such as
-// "Box[host/path/payments.Payment]".
-var argument = regexp.MustCompile(`\[([^\[\]]*)\]`)
-
-// baseName is the Go name of a type. Those of type arguments go in front, as in
-// PaymentBox.
-func baseName(t reflect.Type) string {
-	name := t.Name()
-	for {
-		at := argument.FindStringSubmatchIndex(name)
-		if at == nil {
-			break
-		}
-		start := strings.LastIndexAny(name[:at[0]], ",[") + 1
-		generic := name[start:at[0]]
-		generic = generic[strings.LastIndexByte(generic, '.')+1:]
-		var whole strings.Builder
-		whole.WriteString(name[:start])
-		for arg := range strings.SplitSeq(name[at[2]:at[3]], ",") {
-			whole.WriteString(upperFirst(unfit.ReplaceAllString(arg[strings.LastIndexByte(arg, '.')+1:], "")))
-		}
-		whole.WriteString(generic + name[at[1]:])
-		name = whole.String()
-	}
-	return upperFirst(unfit.ReplaceAllString(name, ""))
-}
-
-func upperFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// typeKey and fieldKey are the keys of [op.Docs].
-func typeKey(t reflect.Type) string {
-	name, _, _ := strings.Cut(t.Name(), "[")
-	return t.PkgPath() + "." + name
-}
-
-// fieldKey names the struct that declares the field, which may be embedded.
-func fieldKey(t reflect.Type, f *rule.Field) string {
-	for _, i := range f.Index[:len(f.Index)-1] {
-		t = t.Field(i).Type
-	}
-	return typeKey(t) + "." + f.GoName
 }

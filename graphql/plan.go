@@ -44,7 +44,7 @@ const (
 	value         kind = iota // goes on as it is
 	isEnum                    // is held to the values
 	object                    // is looked into
-	typename                  // is known before
+	isTypename                // is known before
 	edges                     // of a connection: the items, each in one more object
 	pageInfo                  // of a connection: the connection itself
 	introspection             // is about the schema
@@ -107,7 +107,7 @@ func (c *compiler) compile() (*plan, error) {
 		st := c.begin(g, root.Name)
 		f := g.fields[0]
 		switch {
-		case st.kind == typename:
+		case st.kind == isTypename:
 		case f.Name == "__schema" || f.Name == "__type":
 			if !c.h.introspection {
 				return nil, refused(ErrIntrospection, f.Position, "The schema is not shown here.")
@@ -117,7 +117,7 @@ func (c *compiler) compile() (*plan, error) {
 			p.asked++
 			st.call, st.arguments, st.given = s.fields[f.Name], f.Arguments, f.Definition.Arguments
 			if st.call == nil { // the placeholder of a schema without queries
-				st.kind, st.text = typename, null
+				st.kind, st.text = isTypename, null
 				continue
 			}
 			c.look(st, g)
@@ -186,7 +186,7 @@ func (c *compiler) begin(g *group, typ string) *step {
 		st.typ = f.Definition.Type
 	}
 	if f.Name == "__typename" {
-		st.kind, st.text = typename, appendText(nil, typ)
+		st.kind, st.text = isTypename, appendText(nil, typ)
 	}
 	return st
 }
@@ -228,7 +228,7 @@ func (c *compiler) selection(typ string, sets []ast.SelectionSet) *selection {
 	for _, g := range c.collect(typ, sets...) {
 		st := c.begin(g, typ)
 		sel.steps = append(sel.steps, st)
-		if st.kind == typename {
+		if st.kind == isTypename {
 			continue
 		}
 		f := g.fields[0]

@@ -105,7 +105,7 @@ func (x *projection) object(b []byte, sel *selection, v []byte, at *trail) ([]by
 		}
 		b = append(b, st.key...)
 		switch st.kind {
-		case typename:
+		case isTypename:
 			b = append(b, st.text...)
 			continue
 		case edges:
@@ -149,7 +149,7 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 			}
 			b = append(b, part.key...)
 			switch {
-			case part.kind == typename:
+			case part.kind == isTypename:
 				b = append(b, part.text...)
 			case part.slot >= 0 && st.sub.wanted[part.slot] == "node":
 				if b, ok = x.value(b, part, part.typ, item, &trail{up: &place, name: part.name}); !ok {
@@ -174,7 +174,7 @@ func (x *projection) pageInfo(b []byte, st *step, page []byte) ([]byte, bool) {
 			b = append(b, ',')
 		}
 		b = append(b, part.key...)
-		if part.kind == typename {
+		if part.kind == isTypename {
 			b = append(b, part.text...)
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
 
+	"github.com/ashlar-go/ashlar/internal/typename"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
 )
@@ -140,7 +141,7 @@ func (b *builder) root(text *strings.Builder, o op.Operation) {
 		b.errs = append(b.errs, o.Mistakef("the GraphQL field %s is already taken by %s", name, twin.spec.Name))
 		return
 	}
-	f := &field{name: name, spec: s, empty: s.Returns == op.Nothing, paged: isPage(s.Out) && pages(s.In)}
+	f := &field{name: name, spec: s, empty: s.Returns == op.Nothing, paged: op.ItemOf(s.Out) != nil && pages(s.In)}
 	b.fields[name] = f
 	b.docs = s.Docs
 	describe(text, "  ", strings.TrimSpace(s.Summary+"\n\n"+s.Description))
@@ -148,7 +149,7 @@ func (b *builder) root(text *strings.Builder, o op.Operation) {
 	b.arguments(text, o, f, name)
 	out := "Boolean"
 	if !f.empty {
-		out = b.output(s.Out, upperFirst(name))
+		out = b.output(s.Out, typename.Upper(name))
 	}
 	text.WriteString(": " + out)
 	if !s.Deprecated.IsZero() {
@@ -194,11 +195,11 @@ func (b *builder) arguments(text *strings.Builder, o op.Operation, f *field, nam
 		case f.paged && m.Name == cursor:
 			as = after
 		}
-		typ := b.input(m.Type, upperFirst(name)+upperFirst(as))
+		typ := b.input(m.Type, typename.Upper(name)+typename.Upper(as))
 		if m.Required && !m.Nullable {
 			typ += "!"
 		}
-		add(as, m.Name, typ, b.docs[fieldKey(s.In.Go, m)])
+		add(as, m.Name, typ, b.docs.Field(s.In.Go, m))
 	}
 	if s.Idempotent > 0 {
 		f.key = keyArgument
@@ -240,11 +241,6 @@ func describe(text *strings.Builder, indent, doc string) {
 	text.WriteString(indent + `"""` + "\n")
 }
 
-// isPage reports whether a type is an [op.Page].
-func isPage(t *rule.Type) bool {
-	return t != nil && t.Kind == rule.Object && t.Go.PkgPath() == reflect.TypeFor[op.Page[int]]().PkgPath() && strings.HasPrefix(t.Go.Name(), "Page[")
-}
-
 // pages reports whether an input says which page is wanted.
 func pages(t *rule.Type) bool {
 	return t.Object.Field(limit) != nil && t.Object.Field(cursor) != nil &&
@@ -259,7 +255,7 @@ func (b *builder) output(t *rule.Type, fallback string) string {
 		return b.unusual(t, func(e *rule.Type) string { return b.output(e, fallback) }, textOut, jsonOut)
 	case t.Kind == rule.List:
 		return "[" + always(t.Elem, b.output(t.Elem, fallback)) + "]"
-	case isPage(t):
+	case op.ItemOf(t) != nil:
 		return b.connection(t, fallback)
 	case t.Kind == rule.Object && len(t.Object.Fields) > 0:
 		return b.object(t, fallback)
@@ -363,7 +359,7 @@ func (b *builder) text(t *rule.Type, fallback string) string {
 
 func (b *builder) enum(name string, t *rule.Type, values []string) string {
 	var text strings.Builder
-	describe(&text, "", b.docs[typeKey(t.Go)])
+	describe(&text, "", b.docs.Type(t.Go))
 	text.WriteString("enum " + name + " {\n")
 	b.enums[name] = map[string]bool{}
 	for _, v := range values {
@@ -382,10 +378,10 @@ func (b *builder) object(t *rule.Type, fallback string) string {
 	name := b.nameOf(t.Go, false, fallback)
 	b.parts[name] = " " // for a type that holds itself
 	var text strings.Builder
-	describe(&text, "", b.docs[typeKey(t.Go)])
+	describe(&text, "", b.docs.Type(t.Go))
 	text.WriteString("type " + name + " {\n")
 	b.members(&text, t, name, func(m *rule.Field) string {
-		typ := b.output(m.Type, name+upperFirst(memberOf(m.Name)))
+		typ := b.output(m.Type, name+typename.Upper(memberOf(m.Name)))
 		if m.Nullable || m.OmitZero || m.OmitEmpty {
 			return typ
 		}
@@ -404,7 +400,7 @@ func (b *builder) members(text *strings.Builder, t *rule.Type, name string, typ 
 			continue
 		}
 		b.wires[name][as] = m.Name
-		describe(text, "  ", b.docs[fieldKey(t.Go, m)])
+		describe(text, "  ", b.docs.Field(t.Go, m))
 		text.WriteString("  " + as + ": " + typ(m) + "\n")
 	}
 }
@@ -466,10 +462,10 @@ func (b *builder) input(t *rule.Type, fallback string) string {
 	name := b.nameOf(t.Go, true, fallback)
 	b.parts[name] = " "
 	var text strings.Builder
-	describe(&text, "", b.docs[typeKey(t.Go)])
+	describe(&text, "", b.docs.Type(t.Go))
 	text.WriteString("input " + name + " {\n")
 	b.members(&text, t, name, func(m *rule.Field) string {
-		typ := b.input(m.Type, strings.TrimSuffix(name, "Input")+upperFirst(memberOf(m.Name)))
+		typ := b.input(m.Type, strings.TrimSuffix(name, "Input")+typename.Upper(memberOf(m.Name)))
 		if m.Required && !m.Nullable {
 			typ += "!"
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/ask"
 	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -19,13 +20,13 @@ func (c *conversation) call(m message) {
 	s := c.socket.calls[m.Operation]
 	switch {
 	case s == nil:
-		c.answer(m.ID, refusal(fault.ErrNotFound.Because("There is no operation of that name that can be called here.")))
+		c.answer(m.ID, ask.Refusal(fault.ErrNotFound.Because("There is no operation of that name that can be called here.")))
 		return
 	case s.Returns == op.FileBytes, s.SetsCookies:
-		c.answer(m.ID, refusal(fault.ErrNotAcceptable.Because("The answer is no JSON; ask for it over HTTP.")))
+		c.answer(m.ID, ask.Refusal(fault.ErrNotAcceptable.Because("The answer is no JSON; ask for it over HTTP.")))
 		return
 	case !c.reserveCall():
-		c.answer(m.ID, refusal(fault.ErrLimited.Because("A socket may have %d calls under way.", maxCalls)))
+		c.answer(m.ID, ask.Refusal(fault.ErrLimited.Because("A socket may have %d calls under way.", maxCalls)))
 		return
 	}
 	c.working.Go(func() {
@@ -68,42 +69,13 @@ func (c *conversation) cancelWith(cancel context.CancelFunc) bool {
 	return true
 }
 
-// recorded is an answer that was recorded.
-type recorded struct {
-	status int
-	header http.Header
-	body   bytes.Buffer
-}
-
-func (r *recorded) Header() http.Header { return r.header }
-
-func (r *recorded) WriteHeader(status int) {
-	if r.status == 0 && status >= http.StatusOK {
-		r.status = status
-	}
-}
-
-func (r *recorded) Write(b []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	return r.body.Write(b)
-}
-
 // ask sends a request to the handler that serves all.
-func (c *conversation) ask(ctx context.Context, s *op.Spec, m *message) (answer *recorded) {
+func (c *conversation) ask(ctx context.Context, s *op.Spec, m *message) *ask.Answer {
 	r, err := c.request(ctx, s, m)
 	if err != nil {
-		return refusal(err)
+		return ask.Refusal(err)
 	}
-	answer = &recorded{header: http.Header{}}
-	defer func() {
-		// Whoever observes has logged it; it panics on for the connection that
-		// an HTTP request has of its own.
-		if recover() != nil {
-			answer = refusal(fault.ErrInternal)
-		}
-	}()
-	c.socket.handler.ServeHTTP(answer, r)
-	answer.WriteHeader(http.StatusOK)
+	answer, _ := ask.Handler(c.socket.handler, r) // whoever observes it has logged a panic
 	return answer
 }
 
@@ -146,19 +118,12 @@ func (c *conversation) request(ctx context.Context, s *op.Spec, m *message) (*ht
 var passedOn = []string{"Etag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-Id"}
 
 // answer sends what an operation has answered.
-func (c *conversation) answer(id string, a *recorded) {
+func (c *conversation) answer(id string, a *ask.Answer) {
 	headers := map[string]string{}
 	for _, name := range passedOn {
-		if value := a.header.Get(name); value != "" {
+		if value := a.Header().Get(name); value != "" {
 			headers[name] = value
 		}
 	}
-	_ = c.send(appendAnswer(nil, id, a.status, headers, a.body.Bytes())) // send has seen to it
-}
-
-// refusal is an answer that nobody was asked for.
-func refusal(err error) *recorded {
-	a := &recorded{header: http.Header{}}
-	_ = fault.Write(a, fault.ProblemOf(err, "")) // it is kept in memory
-	return a
+	_ = c.send(appendAnswer(nil, id, a.Status, headers, a.Body.Bytes())) // send has seen to it
 }

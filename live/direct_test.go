@@ -350,6 +350,7 @@ func TestDrainOfWebSockets(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, live.Config{}, op.Stream("notes.watch", "GET /notes", silent, op.Allow(read)))
 	w, waiting := s.dial("/notes"), s.dial("/notes", "Authorization", "")
+	s.eventually("both are let in", func() bool { return s.streams.Open() == 2 }) // which is after the handshake
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -1,9 +1,12 @@
 package op
 
 import (
+	"reflect"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ashlar-go/ashlar/rule"
 )
 
 // Docs holds doc comments by the full name of what they explain: "path/to/
@@ -11,6 +14,23 @@ import (
 // "path/to/payments.Payment.Amount". The ashlar command writes it from the
 // source, because a running program has no comments.
 type Docs map[string]string
+
+// Type is the comment of a type, whatever its type arguments.
+func (d Docs) Type(t reflect.Type) string { return d[typeKey(t)] }
+
+// Field is the comment of a field of a struct, which may be one that the struct
+// embeds.
+func (d Docs) Field(of reflect.Type, f *rule.Field) string {
+	for _, i := range f.Index[:len(f.Index)-1] {
+		of = of.Field(i).Type
+	}
+	return d[typeKey(of)+"."+f.GoName]
+}
+
+func typeKey(t reflect.Type) string {
+	name, _, _ := strings.Cut(t.Name(), "[")
+	return t.PkgPath() + "." + name
+}
 
 // Explain gives operations their summaries and descriptions. The first
 // sentence of the handler's comment, without the function's name, becomes the

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/rule"
@@ -61,6 +63,15 @@ func PageOf[T any](rows []T, limit int, key func(T) string) Page[T] {
 	}
 	next := NewCursor(key(rows[limit-1]))
 	return Page[T]{Data: rows[:limit], NextCursor: &next, HasMore: true}
+}
+
+// ItemOf is the type of the items of a [Page], or nil if t is none.
+func ItemOf(t *rule.Type) *rule.Type {
+	page := reflect.TypeFor[Page[int]]()
+	if t == nil || t.Kind != rule.Object || t.Go.PkgPath() != page.PkgPath() || !strings.HasPrefix(t.Go.Name(), "Page[") {
+		return nil
+	}
+	return t.Object.Field("data").Type.Elem
 }
 
 // A Cursor is a position in a list, opaque to callers. It carries a checksum,

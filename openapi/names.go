@@ -3,11 +3,11 @@ package openapi
 import (
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ashlar-go/ashlar/internal/typename"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
 )
@@ -99,16 +99,16 @@ func (f *finder) name() map[component]string {
 		"Problem": {nil}, "Violation": {nil}, // taken by the framework
 	}
 	for _, c := range f.order {
-		if name := baseName(c.of); !slices.Contains(sharers[name], c.of) {
+		if name := typename.Of(c.of); !slices.Contains(sharers[name], c.of) {
 			sharers[name] = append(sharers[name], c.of)
 		}
 	}
 	names := map[component]string{}
 	taken := map[string]bool{"Problem": true, "Violation": true}
 	for _, c := range f.order {
-		name := baseName(c.of)
+		name := typename.Of(c.of)
 		if len(sharers[name]) > 1 {
-			name = upperFirst(identifier(path.Base(c.of.PkgPath()))) + name
+			name = typename.Identifier(path.Base(c.of.PkgPath())) + name
 		}
 		if c.role == input && (f.seen[component{c.of, output, ""}] || c.hidden == "" && taken[name]) {
 			name += "Input"
@@ -121,42 +121,4 @@ func (f *finder) name() map[component]string {
 		names[c] = unique
 	}
 	return names
-}
-
-// argument finds the innermost type arguments in a name such as
-// "Page[host/path/payments.Payment]".
-var argument = regexp.MustCompile(`\[([^\[\]]*)\]`)
-
-// baseName is the Go name of a type. Those of type arguments go in front, as
-// in PaymentPage.
-func baseName(t reflect.Type) string {
-	name := t.Name()
-	for {
-		at := argument.FindStringSubmatchIndex(name)
-		if at == nil {
-			break
-		}
-		start := strings.LastIndexAny(name[:at[0]], ",[") + 1
-		generic := name[start:at[0]]
-		generic = generic[strings.LastIndexByte(generic, '.')+1:]
-		var whole strings.Builder
-		whole.WriteString(name[:start])
-		for arg := range strings.SplitSeq(name[at[2]:at[3]], ",") {
-			whole.WriteString(upperFirst(identifier(arg[strings.LastIndexByte(arg, '.')+1:])))
-		}
-		whole.WriteString(generic + name[at[1]:])
-		name = whole.String()
-	}
-	return upperFirst(identifier(name))
-}
-
-var unfit = regexp.MustCompile(`[^A-Za-z0-9_]+`)
-
-func identifier(s string) string { return unfit.ReplaceAllString(s, "") }
-
-func upperFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }

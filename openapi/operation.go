@@ -105,7 +105,7 @@ func (d *document) operationParameters(s *op.Spec) list {
 
 func (d *document) inputParameter(s *op.Spec, f *rule.Field, in string) object {
 	p := object{{"name", f.Name}, {"in", in}}
-	p.setText("description", d.explain[fieldKey(s.In.Go, f)])
+	p.setText("description", d.explain.Field(s.In.Go, f))
 	if in == "path" || f.Required {
 		p.set("required", true)
 	}

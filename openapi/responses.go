@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/typename"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -111,7 +112,7 @@ func (d *document) problem(s *op.Spec, status int, codes []string) object {
 	}
 	var name strings.Builder
 	for word := range strings.SplitSeq(strings.Join(codes, "_"), "_") {
-		name.WriteString(upperFirst(word))
+		name.WriteString(typename.Upper(word))
 	}
 	d.responses[name.String()] = r
 	return object{{"$ref", "#/components/responses/" + name.String()}}

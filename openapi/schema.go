@@ -22,7 +22,7 @@ func (d *document) schema(t *rule.Type, as role, hidden ...string) object {
 	if _, written := d.schemas[name]; !written {
 		d.schemas[name] = nil // for a type that holds itself
 		s := d.inline(t, as, hidden)
-		if text := d.explain[typeKey(t.Go)]; text != "" {
+		if text := d.explain.Type(t.Go); text != "" {
 			s = append(object{s[0], {"description", text}}, s[1:]...)
 		}
 		d.schemas[name] = s
@@ -289,7 +289,7 @@ func (d *document) member(of *rule.Type, f *rule.Field, as role) object {
 	if f.Nullable && (as == input || !f.OmitZero && !f.OmitEmpty) {
 		s = nullable(s)
 	}
-	if text := d.explain[fieldKey(of.Go, f)]; text != "" {
+	if text := d.explain.Field(of.Go, f); text != "" {
 		s = append(slices.Clip(s), member{"description", text})
 	}
 	return s
@@ -321,18 +321,4 @@ func nullable(s object) object {
 		return s
 	}
 	return object{{"anyOf", list{s, object{{"type", "null"}}}}}
-}
-
-// typeKey and fieldKey are the keys of [op.Docs].
-func typeKey(t reflect.Type) string {
-	name, _, _ := strings.Cut(t.Name(), "[")
-	return t.PkgPath() + "." + name
-}
-
-// fieldKey names the struct that declares the field, which may be embedded.
-func fieldKey(t reflect.Type, f *rule.Field) string {
-	for _, i := range f.Index[:len(f.Index)-1] {
-		t = t.Field(i).Type
-	}
-	return typeKey(t) + "." + f.GoName
 }

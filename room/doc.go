@@ -28,7 +28,7 @@
 //     behind gets who is here anew in place of the changes it missed.
 //   - What happens in another process is told at once where there is a [Bus],
 //     and at the latest some seconds after the bus is back. The members of a
-//     process that dies leave after 20 s.
+//     process that dies leave within 30 s.
 //   - What another version of the program says of a member and this one cannot
 //     read is left zero, and what it says in a room is left out.
 //   - Nothing is kept: what is said reaches those who listen then, at most once.

@@ -92,6 +92,6 @@ func (h *Hub) tellEnd(ctx context.Context) {
 		err = h.cfg.Bus.Publish(ctx, channel, text)
 	}
 	if err != nil {
-		h.cfg.Log.WarnContext(ctx, "other processes were not told that this one ends; its members leave their rooms in 20 s", "error", err)
+		h.cfg.Log.WarnContext(ctx, "other processes were not told that this one ends; its members leave their rooms within 30 s", "error", err)
 	}
 }

@@ -159,7 +159,7 @@ func (w *writer) listed(s *op.Spec) string {
 	if s.Kind != op.IsQuery || s.Returns != op.JSON || s.In.Object.Field("cursor") == nil {
 		return ""
 	}
-	if item := pageOf(s.Out); item != nil {
+	if item := op.ItemOf(s.Out); item != nil {
 		return w.typed(item, output)
 	}
 	return ""

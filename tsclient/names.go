@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ashlar-go/ashlar/internal/typename"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
 )
@@ -82,12 +83,12 @@ func findNames(specs []*op.Spec, b brands) names {
 	}
 	sharers := map[string][]reflect.Type{}
 	for _, d := range n.order {
-		if name := baseName(d.of); !slices.Contains(sharers[name], d.of) {
+		if name := typename.Of(d.of); !slices.Contains(sharers[name], d.of) {
 			sharers[name] = append(sharers[name], d.of)
 		}
 	}
 	for _, d := range n.order {
-		name := baseName(d.of)
+		name := typename.Of(d.of)
 		if len(sharers[name]) > 1 {
 			name = pascal(path.Base(d.of.PkgPath())) + name
 		}
@@ -110,7 +111,7 @@ func (n *names) find(t *rule.Type, as role) {
 		n.types[d] = t
 		n.order = append(n.order, d)
 	}
-	if page := pageOf(t); page != nil {
+	if page := op.ItemOf(t); page != nil {
 		n.find(page, as)
 		return
 	}
@@ -128,7 +129,7 @@ func (n *names) find(t *rule.Type, as role) {
 // the runtime's.
 func declaredOf(t *rule.Type, as role) (declared, bool) {
 	switch {
-	case t.Go.Name() == "" || t.Go.PkgPath() == "" || pageOf(t) != nil:
+	case t.Go.Name() == "" || t.Go.PkgPath() == "" || op.ItemOf(t) != nil:
 		return declared{}, false
 	case t.Kind == rule.Object:
 		return declared{t.Go, as}, len(t.Object.Fields) > 0
@@ -137,39 +138,6 @@ func declaredOf(t *rule.Type, as role) (declared, bool) {
 		return declared{of: t.Go}, err == nil && slices.Equal(own.Enum, t.Enum)
 	}
 	return declared{}, false
-}
-
-// pageOf returns the type of a page's items, or nil.
-func pageOf(t *rule.Type) *rule.Type {
-	if t.Kind != rule.Object || t.Go.PkgPath() != reflect.TypeFor[op.Cursor]().PkgPath() || !strings.HasPrefix(t.Go.Name(), "Page[") {
-		return nil
-	}
-	return t.Object.Field("data").Type.Elem
-}
-
-// argument finds the innermost type arguments in a name such as
-// "Box[host/path/payments.Payment]".
-var argument = regexp.MustCompile(`\[([^\[\]]*)\]`)
-
-// baseName is the Go name of a type. Those of type arguments go in front, as
-// in PaymentBox.
-func baseName(t reflect.Type) string {
-	name := t.Name()
-	for {
-		at := argument.FindStringSubmatchIndex(name)
-		if at == nil {
-			return pascal(name)
-		}
-		start := strings.LastIndexAny(name[:at[0]], ",[") + 1
-		generic := name[start:at[0]]
-		generic = generic[strings.LastIndexByte(generic, '.')+1:]
-		var whole strings.Builder
-		whole.WriteString(name[:start])
-		for arg := range strings.SplitSeq(name[at[2]:at[3]], ",") {
-			whole.WriteString(pascal(arg[strings.LastIndexByte(arg, '.')+1:]))
-		}
-		name = whole.String() + generic + name[at[1]:]
-	}
 }
 
 // inputName is the type of an operation's input.

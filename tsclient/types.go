@@ -35,7 +35,7 @@ func (w *writer) declarations() {
 	for _, d := range w.names.order {
 		t := w.names.types[d]
 		w.line("")
-		w.comment("", w.explain[typeKey(t.Go)])
+		w.comment("", w.explain.Type(t.Go))
 		if t.Kind != rule.Object {
 			w.line("export type %s = %s;", w.names.of[d], union(t))
 			continue
@@ -50,7 +50,7 @@ func (w *writer) declarations() {
 
 // member writes one member with its doc comment and, where it is sent, its bounds.
 func (w *writer) member(of *rule.Type, f *rule.Field, as role, brand string) {
-	text := w.explain[fieldKey(of.Go, f)]
+	text := w.explain.Field(of.Go, f)
 	if as == input {
 		text = strings.TrimSpace(text + "\n" + bounds(f.Type))
 	}
@@ -75,7 +75,7 @@ func (w *writer) typed(t *rule.Type, as role) string {
 	if d, ok := declaredOf(t, as); ok {
 		return w.names.of[d]
 	}
-	if item := pageOf(t); item != nil {
+	if item := op.ItemOf(t); item != nil {
 		return "Page<" + w.typed(item, as) + ">"
 	}
 	if len(t.Enum) > 0 {
@@ -201,20 +201,6 @@ func property(name string) string {
 		return name
 	}
 	return quote(name)
-}
-
-// typeKey and fieldKey are the keys of [op.Docs].
-func typeKey(t reflect.Type) string {
-	name, _, _ := strings.Cut(t.Name(), "[")
-	return t.PkgPath() + "." + name
-}
-
-// fieldKey names the struct that declares the field, which may be embedded.
-func fieldKey(t reflect.Type, f *rule.Field) string {
-	for _, i := range f.Index[:len(f.Index)-1] {
-		t = t.Field(i).Type
-	}
-	return typeKey(t) + "." + f.GoName
 }
 
 // answer is the type of what an operation answers.

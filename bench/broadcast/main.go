@@ -8,6 +8,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,10 +19,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/ashlar-go/ashlar/bench/procfs"
 )
 
 const (
@@ -129,7 +130,7 @@ func (o options) measure(ctx context.Context, p peer, r *outcome) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	before, err := s.memory()
+	before, err := procfs.Memory(s.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (o options) measure(ctx context.Context, p peer, r *outcome) (err error) {
 		return err
 	}
 	time.Sleep(2 * time.Second)
-	after, err := s.memory()
+	after, err := procfs.Memory(s.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (o options) measure(ctx context.Context, p peer, r *outcome) (err error) {
 			}
 		}()
 	}
-	used, err := s.cpu()
+	used, err := procfs.CPU(s.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (o options) measure(ctx context.Context, p peer, r *outcome) (err error) {
 		}
 		time.Sleep(o.every)
 	}
-	now, err := s.cpu()
+	now, err := procfs.CPU(s.cmd.Process.Pid)
 	r.cpu = append(r.cpu, (now-used).Seconds()*1000/float64(o.messages))
 	return err
 }
@@ -222,8 +223,7 @@ func (o options) start(ctx context.Context, p peer) (*server, error) {
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if addr, ok := strings.CutPrefix(lines.Text(), "http://"); ok {
-			s.addr = addr
+		if s.addr = servesAt(lines.Text()); s.addr != "" {
 			go func() { _, _ = io.Copy(io.Discard, out) }()
 			return s, nil
 		}
@@ -231,14 +231,25 @@ func (o options) start(ctx context.Context, p peer) (*server, error) {
 	return nil, fmt.Errorf("it ended before it served: %w", cmd.Wait())
 }
 
+// servesAt is where a server says that it serves: Node's in words of their own,
+// an app in its log.
+func servesAt(line string) string {
+	if addr, ok := strings.CutPrefix(line, "http://"); ok {
+		return addr
+	}
+	var said struct{ Msg, Addr string }
+	if json.Unmarshal([]byte(line), &said) != nil || said.Msg != "serving" {
+		return ""
+	}
+	return said.Addr
+}
+
+// stop ends the process by ending its input.
 func (s *server) stop() error {
 	_ = s.in.Close()
-	ended := make(chan error, 1)
-	var once sync.Once
-	go func() { ended <- s.cmd.Wait() }()
-	late := time.AfterFunc(patience, func() { once.Do(func() { _ = s.cmd.Process.Kill() }) })
+	late := time.AfterFunc(patience, func() { _ = s.cmd.Process.Kill() })
 	defer late.Stop()
-	return <-ended
+	return s.cmd.Wait()
 }
 
 // say sends a message to all.
@@ -257,42 +268,4 @@ func (s *server) say(ctx context.Context) error {
 		return fmt.Errorf("a message was answered with %s, %w", a.Status, err)
 	}
 	return nil
-}
-
-// cpu is the processor time of the server so far.
-func (s *server) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, errors.New("/proc/PID/stat is not as proc(5) says")
-	}
-	const tick = 10 * time.Millisecond // USER_HZ
-	var sum time.Duration
-	for _, field := range fields[11:13] { // utime, stime
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += time.Duration(n) * tick
-	}
-	return sum, nil
-}
-
-// memory is the server's share of the pages that it has in memory (PSS).
-func (s *server) memory() (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if kib, ok := strings.CutPrefix(line, "Pss:"); ok {
-			n, err := strconv.ParseInt(strings.Fields(kib)[0], 10, 64)
-			return n << 10, err
-		}
-	}
-	return 0, errors.New("/proc/PID/smaps_rollup has no Pss")
 }

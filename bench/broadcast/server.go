@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"iter"
-	"net"
-	"net/http"
 	"os"
 	"runtime/pprof"
 
@@ -52,18 +49,10 @@ func serveAshlar() (err error) {
 	if err != nil {
 		return err
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		return err
-	}
-	env := map[string]string{
-		"ASHLAR_ADDR": addr, "ASHLAR_ADMIN_ADDR": "127.0.0.1:0", "ASHLAR_DATA_DIR": dir, "ASHLAR_LOG_FILE": dir + "/log",
+	cfg, err := config.Load[ashlar.Config](config.Map(map[string]string{
+		"ASHLAR_ADDR": "127.0.0.1:0", "ASHLAR_ADMIN_ADDR": "127.0.0.1:0", "ASHLAR_DATA_DIR": dir, "ASHLAR_LOG_FORMAT": "json",
 		"ASHLAR_STREAMS": "40000", "ASHLAR_STREAMS_PRINCIPAL": "40000", "ASHLAR_LIMIT_ADDRESS": "100000/1s", // all come from one address
-	}
-	cfg, err := config.Load[ashlar.Config](func(name string) (string, bool) {
-		value, ok := env[name]
-		return value, ok
-	})
+	}))
 	if err != nil {
 		return err
 	}
@@ -83,23 +72,5 @@ func serveAshlar() (err error) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with whoever started it
 		stop()
 	}()
-	go func() {
-		for {
-			if r, err := http.Get("http://" + addr + "/nothing"); err == nil {
-				_ = r.Body.Close()
-				fmt.Println("http://" + addr)
-				return
-			}
-		}
-	}()
 	return app.Run(ctx)
-}
-
-func freeAddr() (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close() //nolint:errcheck // it was only asked for its address
-	return l.Addr().String(), nil
 }

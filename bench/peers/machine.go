@@ -4,7 +4,6 @@ import (
 	"context"
 	"debug/buildinfo"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,40 +13,18 @@ import (
 	"strings"
 	"syscall"
 	"time"
-)
 
-// tick is the unit of processor time in /proc, USER_HZ: 100 on every Linux
-// that Go runs on.
-const tick = 10 * time.Millisecond
+	"github.com/ashlar-go/ashlar/bench/procfs"
+)
 
 // cpu is the processor time of a server's processes so far.
 func (s *server) cpu() (sum time.Duration, err error) {
 	for _, pid := range s.Pids {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		used, err := procfs.CPU(pid)
 		if err != nil {
 			return 0, err
 		}
-		_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
-		fields := strings.Fields(rest)
-		if len(fields) < 13 {
-			return 0, fmt.Errorf("/proc/%d/stat is not as proc(5) says", pid)
-		}
-		n, err := ticks(fields[11:13]) // utime, stime
-		if err != nil {
-			return 0, err
-		}
-		sum += n
-	}
-	return sum, nil
-}
-
-func ticks(fields []string) (sum time.Duration, err error) {
-	for _, field := range fields {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += time.Duration(n) * tick
+		sum += used
 	}
 	return sum, nil
 }
@@ -55,36 +32,13 @@ func ticks(fields []string) (sum time.Duration, err error) {
 // memory is a server's share of the pages that it has in memory (PSS).
 func (s *server) memory() (bytes int64, err error) {
 	for _, pid := range s.Pids {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		share, err := procfs.Memory(pid)
 		if err != nil {
 			return 0, err
 		}
-		for line := range strings.Lines(string(text)) {
-			if kib, ok := strings.CutPrefix(line, "Pss:"); ok {
-				n, err := strconv.ParseInt(strings.Fields(kib)[0], 10, 64)
-				if err != nil {
-					return 0, err
-				}
-				bytes += n << 10
-			}
-		}
+		bytes += share
 	}
 	return bytes, nil
-}
-
-// machineCPU is the time that all processors together were not idle.
-func machineCPU() (time.Duration, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	fields := strings.Fields(line)
-	if len(fields) < 9 {
-		return 0, errors.New("/proc/stat is not as proc(5) says")
-	}
-	busy := append(append([]string{}, fields[1:4]...), fields[6:9]...) // neither idle nor iowait; guests are in user
-	return ticks(busy)
 }
 
 // ownCPU is the processor time of this process.

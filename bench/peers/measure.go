@@ -14,6 +14,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/bench/peers/load"
 	"github.com/ashlar-go/ashlar/bench/peers/shop"
+	"github.com/ashlar-go/ashlar/bench/procfs"
 )
 
 // The workloads.
@@ -272,7 +273,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 type meters struct{ server, client, machine time.Duration }
 
 func readMeters(s *server) (m meters, err error) {
-	if m.machine, err = machineCPU(); err != nil {
+	if m.machine, err = procfs.MachineCPU(); err != nil {
 		return m, err
 	}
 	m.client = ownCPU()

@@ -42,8 +42,8 @@ func index(list []Built) v1.ImageIndex {
 // Digest is that of the index: what a deployment pins.
 func Digest(list []Built) (v1.Hash, error) { return index(list).Digest() }
 
-// Save writes an OCI archive: what `docker load`, `podman load` and skopeo
-// read. The bills of materials are in it beside the images.
+// Save writes an OCI layout as an archive. The bills of materials are in it
+// beside the images.
 func Save(list []Built, ref, to string) (err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(to), ".image-")
 	if err != nil {
