@@ -17,6 +17,7 @@ import (
 // commandLine is what can be typed after the app's name.
 type commandLine struct {
 	Serve    serveCommand    `cmd:"" help:"Serve until the process is told to stop (the default)."`
+	Health   healthCommand   `cmd:"" help:"Ask the app that serves on this machine how it is; exits with 0 or 1."`
 	Migrate  migrateCommand  `cmd:"" help:"Change the database's schema."`
 	Ops      opsCommand      `cmd:"" help:"List the operations: who may call them, and what each promises."`
 	OpenAPI  openAPICommand  `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
