@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy generated lint audit secrets race test test-postgres bench-test acme-test otlp-test
+STEPS := format vet tidy generated lint audit secrets race test test-postgres bench-test acme-test otlp-test deploy-test
 
 # The pinned tools have modules of their own, see tools/.
 TOOL := go tool -modfile=tools/go.mod
@@ -102,6 +102,9 @@ acme-test: ## Vet and test serve/acme against a certificate authority, a module 
 
 otlp-test: ## Vet and test trace/otlp against an OpenTelemetry Collector, a module of its own
 	go -C trace/otlp/collectortest vet ./... && go -C trace/otlp/collectortest test ./...
+
+deploy-test: ## Vet and test the files of deploy/ with the tools that will read them, a module of its own
+	go -C deploy/deploytest vet ./... && go -C deploy/deploytest test ./...
 
 fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module cache
 	@.ci/fresh
