@@ -123,7 +123,8 @@ var libraries = map[string]string{
 // testLibraries may be imported by tests, and by the packages that only tests
 // import.
 var testLibraries = map[string]string{
-	"github.com/alicebob/miniredis/v2":         "redis", // where no server is to be had
+	"github.com/alicebob/miniredis/v2":         "redis",   // where no server is to be had
+	"github.com/graph-gophers/graphql-go":      "graphql", // the executor's oracle
 	"github.com/anishathalye/porcupine":        "examples/payments/torture",
 	"github.com/coder/websocket":               "...",                 // the other end
 	"github.com/go-json-experiment/json":       "internal/codec rest", // the decoder's oracle

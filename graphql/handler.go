@@ -99,6 +99,12 @@ func (h *Handler) prepare(w http.ResponseWriter, x *exchange) error {
 	if x.vars, err = h.schema.coerce(d.operation, x.asked.variables); err != nil {
 		return err
 	}
+	for _, name := range d.conditions {
+		// Fragments that this operation does not use have variables of others.
+		if _, decided := x.vars[name].(bool); !decided && d.operation.VariableDefinitions.ForName(name) != nil {
+			return refused(ErrVariables, d.operation.Position, "The variable $"+name+" decides what is left out, and cannot be null.")
+		}
+	}
 	if x.plan, err = h.plan(d, x.vars); err != nil {
 		return err
 	}

@@ -317,3 +317,26 @@ func TestWhatIsLeftOutMayDependOnVariables(t *testing.T) {
 		}
 	}
 }
+
+// A variable that may be null is admitted where null is not if it has a default;
+// null itself is not the default.
+func TestNullIsNoDefault(t *testing.T) {
+	t.Parallel()
+	h := newShop(t).endpoint(t, graphql.Config{})
+
+	w := post(t, h, object{"query": `query($a: Boolean = true) { billsGet(id: "bill_1") { id @skip(if: $a) } }`, "variables": object{"a": nil}})
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `"code":"graphql_variables_invalid"`) {
+		t.Errorf("a condition that is null is answered %d %s", w.Code, w.Body)
+	}
+	const create = `mutation($a: Int64 = 5) { billsCreate(amount: $a, card: {brand: "visa", last4: "1"}) { amount } }`
+	for want, vars := range map[string]object{
+		`{"data":{"billsCreate":{"amount":5}}}`: nil,
+		`"path":["billsCreate"]`:                {"a": nil},
+		`"pointer":"/amount"`:                   {"a": nil},
+		`"data":{"billsCreate":null}`:           {"a": nil},
+	} {
+		if got := ask(t, h, create, vars); !strings.Contains(got, want) {
+			t.Errorf("with %v answered %s, which lacks %s", vars, got, want)
+		}
+	}
+}
