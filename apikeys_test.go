@@ -234,7 +234,7 @@ func TestAPIKeyEndsOnEveryInstance(t *testing.T) {
 			t.Error("the instance that ended the key still takes it")
 		}
 		for greet(there, key) != http.StatusUnauthorized {
-			if time.Since(ended) > 5*time.Second { // the promise is one; the machine may be busy
+			if time.Since(ended) > lost { // the promise is one; the machine may be busy
 				t.Fatal("another instance still takes the key")
 			}
 			time.Sleep(10 * time.Millisecond)
@@ -251,8 +251,13 @@ func TestAPIKeyUseIsWritten(t *testing.T) {
 	ashlartest.Call[greeting](app.Bearer(made.Key), "greetings.private", name{"ann"}).OK()
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	_ = ashlar.NoteAPIKeys(ctx, app.App) // what its time was too short for is an error
-	if got := listAPIKeys(signed(t, app), "api_keys.list", nil).OK(); got.Data[0].LastUsedAt == nil || time.Since(*got.Data[0].LastUsedAt) > time.Minute {
+	var got op.Page[auth.APIKey]
+	eventually(t, "it is written", func() bool {
+		_ = ashlar.NoteAPIKeys(ctx, app.App) // what its time was too short for is an error, and written the next time
+		got = listAPIKeys(signed(t, app), "api_keys.list", nil).OK()
+		return got.Data[0].LastUsedAt != nil
+	})
+	if time.Since(*got.Data[0].LastUsedAt) > time.Hour {
 		t.Errorf("got %+v", got.Data)
 	}
 }

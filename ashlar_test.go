@@ -315,13 +315,13 @@ func TestUserAdd(t *testing.T) {
 type serving struct {
 	cmd           *exec.Cmd
 	public, admin string
-	out           *bytes.Buffer
+	out           *logBuffer
 	done          chan error
 }
 
 func start(t *testing.T, env ...string) *serving {
 	t.Helper()
-	s := &serving{out: &bytes.Buffer{}, done: make(chan error, 1)}
+	s := &serving{out: &logBuffer{}, done: make(chan error, 1)}
 	s.cmd = app(t, "good", append([]string{"ASHLAR_ADDR=127.0.0.1:0", "ASHLAR_ADMIN_ADDR=127.0.0.1:0"}, env...))
 	pipe, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -356,7 +356,7 @@ func start(t *testing.T, env ...string) *serving {
 		s.public, s.admin = "http://"+addr, "http://"+<-lines
 	case err := <-s.done:
 		t.Fatalf("the app ended: %v\n%s", err, s.out)
-	case <-time.After(20 * time.Second):
+	case <-time.After(lost):
 		_ = s.cmd.Process.Kill()
 		t.Fatal("the app did not start")
 	}
@@ -373,7 +373,7 @@ func (s *serving) stop(t *testing.T) string {
 		if err != nil {
 			t.Errorf("the app ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(lost):
 		_ = s.cmd.Process.Kill()
 		t.Fatal("the app did not end")
 	}

@@ -440,7 +440,7 @@ func TestAttackSlowClients(t *testing.T) {
 					t.Errorf("answers %d", got.status)
 				}
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("cut after %s", took)
 			}
 		})

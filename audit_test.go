@@ -37,7 +37,7 @@ func TestTheAuditLogSaysWhoAndFromWhere(t *testing.T) {
 	if event != want {
 		t.Errorf("got %+v\nwant %+v", event, want)
 	}
-	if time.Since(event.At) > time.Minute {
+	if time.Since(event.At) > time.Hour {
 		t.Errorf("the event is of %s", event.At)
 	}
 }
@@ -57,7 +57,7 @@ func TestTheAuditLogForgets(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- app.Run(ctx) }()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(lost)
 	for {
 		kinds, err := db.All[string](t.Context(), app.DB, `SELECT kind FROM ashlar_security_events ORDER BY id`)
 		if err != nil {

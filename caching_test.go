@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"github.com/ashlar-go/ashlar"
@@ -437,7 +438,7 @@ func TestNobodyGetsAnothersAnswer(t *testing.T) {
 				}
 			}
 		}
-		for end := time.Now().Add(10 * time.Second); remote.sets() < 14 && time.Now().Before(end); {
+		for end := time.Now().Add(lost); remote.sets() < 14 && time.Now().Before(end); {
 			time.Sleep(time.Millisecond) // the tier gets values after the caller
 		}
 	}
@@ -505,22 +506,22 @@ func TestRequestsDoNotFailWithTheCache(t *testing.T) {
 // Who leaves does not end what others wait for.
 func TestTheClientWhoLeavesEndsOnlyHisRequest(t *testing.T) {
 	t.Parallel()
-	app, p, ann := book(t)
-	app.Migrate()
-	p.slow = 100 * time.Millisecond
-	ctx, leave := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	all.Go(func() { readPage(ann.Context(ctx), "pages.get", pageID{"a"}) })
-	for p.reads.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	all.Go(func() { readPage(ann, "pages.get", pageID{"a"}).OK() })
-	time.Sleep(10 * time.Millisecond)
-	leave()
-	all.Wait()
-	if n := p.reads.Load(); n != 1 {
-		t.Errorf("%d reads", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		app, p, ann := book(t)
+		app.Migrate()
+		p.slow = 100 * time.Millisecond
+		ctx, leave := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() { readPage(ann.Context(ctx), "pages.get", pageID{"a"}) })
+		synctest.Wait() // it reads
+		all.Go(func() { readPage(ann, "pages.get", pageID{"a"}).OK() })
+		synctest.Wait() // it waits for the other's
+		leave()
+		all.Wait()
+		if n := p.reads.Load(); n != 1 {
+			t.Errorf("%d reads", n)
+		}
+	})
 }
 
 func TestOperationsThatKeepNeedACache(t *testing.T) {

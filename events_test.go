@@ -101,7 +101,7 @@ func TestEventsOfARunningApp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- app.Run(ctx) }()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(lost)
 	for !strings.Contains(app.Log(), `"msg":"serving"`) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not serve:\n%s", app.Log())
@@ -130,7 +130,7 @@ func TestEventsOfARunningApp(t *testing.T) {
 		if p.ID != "a" {
 			t.Errorf("%v", p)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(lost):
 		t.Fatal("nothing was billed")
 	}
 	cancel()

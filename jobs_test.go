@@ -100,7 +100,7 @@ func TestOtherInstancesHearOfJobs(t *testing.T) {
 		select {
 		case message := <-heard:
 			return message
-		case <-time.After(30 * time.Second):
+		case <-time.After(lost):
 			t.Fatal("nothing is heard")
 			return ""
 		}

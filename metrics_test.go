@@ -78,7 +78,7 @@ func shows(t *testing.T, app *ashlartest.App, want map[string]float64) {
 // awaits waits for what another goroutine counts.
 func awaits(t *testing.T, app *ashlartest.App, series string, enough func(float64) bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(lost)
 	for {
 		v, ok := value(t, app, series)
 		if ok && enough(v) {

@@ -65,11 +65,11 @@ func TestOperationsThatMayBeStale(t *testing.T) {
 			return w.Code == http.StatusOK && strings.Contains(w.Body.String(), `"replicas":"`+word+`"`)
 		}
 	}
-	eventually(t, 20*time.Second, "the replica is used", func() bool { return port("servers.stale") != port("servers.new") })
+	eventually(t, "the replica is used", func() bool { return port("servers.stale") != port("servers.new") })
 	if got := port("servers.kept"); got != port("servers.new") {
 		t.Error("a value is kept that a replica has answered")
 	}
-	eventually(t, 20*time.Second, "it is ready", ready("ok"))
+	eventually(t, "it is ready", ready("ok"))
 	awaits(t, app, `ashlar_replica_up{replica="`+standby.Addr()+`/postgres"}`, func(v float64) bool { return v == 1 })
 	awaits(t, app, `ashlar_replica_queries_total{outcome="answered",replica="`+standby.Addr()+`/postgres"}`, func(v float64) bool { return v > 0 })
 
@@ -89,17 +89,19 @@ func TestOperationsThatMayBeStale(t *testing.T) {
 			t.Error("answered by nobody knows whom")
 		}
 	}
-	eventually(t, 20*time.Second, "that is said", ready("degraded"))
-	eventually(t, 20*time.Second, "that is logged", func() bool { return strings.Contains(app.Log(), "a replica of the database is not used") })
+	eventually(t, "that is said", ready("degraded"))
+	eventually(t, "that is logged", func() bool { return strings.Contains(app.Log(), "a replica of the database is not used") })
 	awaits(t, app, `ashlar_replica_up{replica="`+standby.Addr()+`/postgres"}`, func(v float64) bool { return v == 0 })
 	awaits(t, app, `ashlar_replica_missed_total`, func(v float64) bool { return v > 0 })
 
 	standby.Start()
-	eventually(t, 20*time.Second, "the replica is used again", func() bool { return port("servers.stale") != port("servers.new") })
-	eventually(t, 20*time.Second, "that is said", ready("ok"))
-	eventually(t, 20*time.Second, "that is logged", func() bool { return strings.Contains(app.Log(), "a replica of the database is used again") })
-	if n := strings.Count(app.Log(), "a replica of the database is not used"); n != 1 {
-		t.Errorf("it is logged %d times", n)
+	eventually(t, "the replica is used again", func() bool { return port("servers.stale") != port("servers.new") })
+	eventually(t, "that is said", ready("ok"))
+	eventually(t, "that is logged", func() bool { return strings.Contains(app.Log(), "a replica of the database is used again") })
+	// Each change is logged once. On a busy machine there may be more of them.
+	log := app.Log()
+	if gone, back := strings.Count(log, "a replica of the database is not used"), strings.Count(log, "a replica of the database is used again"); gone != back && gone != back+1 {
+		t.Errorf("it is logged %d times that it is not used, and %d times that it is", gone, back)
 	}
 	stop()
 	if err := <-served; err != nil {

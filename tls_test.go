@@ -93,7 +93,7 @@ func TestHTTPS(t *testing.T) {
 	}
 
 	second := writeCertificate(t, 2, certFile, keyFile)
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for until := time.Now().Add(lost); ; time.Sleep(100 * time.Millisecond) {
 		if res, err = get(second); err == nil {
 			break
 		}

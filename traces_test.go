@@ -71,6 +71,9 @@ func systemName(app *ashlartest.App) string {
 	return "sqlite"
 }
 
+// slow is what none of the other requests takes on a busy machine.
+const slow = 5 * time.Second
+
 // traced is an app with an operation of each fate.
 func traced(t *testing.T, share float64, env ...string) (*ashlartest.App, *spans) {
 	t.Helper()
@@ -81,7 +84,7 @@ func traced(t *testing.T, share float64, env ...string) (*ashlartest.App, *spans
 	app := ashlartest.Open(t, env...)
 	out := &spans{}
 	app.Trace(trace.Options{Exporter: out, Sampler: trace.Ratio(share).ParentBased(), Delay: time.Millisecond}, nil)
-	client := outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	client := outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Timeout: lost, DialTimeout: lost})
 	type none struct{}
 	ok := func(context.Context, none) (none, error) { return none{}, nil }
 	app.Mount(ashlar.Module{
@@ -128,23 +131,22 @@ func traced(t *testing.T, share float64, env ...string) (*ashlartest.App, *spans
 	})
 	app.Handle("GET /stream", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		time.Sleep(2100 * time.Millisecond) // longer than what is slow here
+		time.Sleep(slow + 100*time.Millisecond)
 	}))
-	app.Handle("GET /slow", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(2100 * time.Millisecond) }))
+	app.Handle("GET /slow", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(slow + 100*time.Millisecond) }))
 	return app, out
 }
 
 // settled waits for n spans.
 func (s *spans) settled(t *testing.T, n int) {
 	t.Helper()
-	for range 2000 {
+	for end := time.Now().Add(lost); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		have := len(s.list)
 		s.mu.Unlock()
 		if have >= n {
 			return
 		}
-		time.Sleep(time.Millisecond)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,10 +223,12 @@ func TestTraceOfARequest(t *testing.T) {
 // failed is there with its statements.
 func TestTailOfRequests(t *testing.T) {
 	t.Parallel()
-	app, out := traced(t, 0, "ASHLAR_TRACE_SLOW", "2s")
+	app, out := traced(t, 0, "ASHLAR_TRACE_SLOW", slow.String())
 	me := app.Anonymous()
-	me.Do("GET", "/stream", "")
-	me.Do("GET", "/slow", "")
+	var both sync.WaitGroup
+	both.Go(func() { me.Do("GET", "/stream", "") })
+	both.Go(func() { me.Do("GET", "/slow", "") })
+	both.Wait()
 	for range 20 {
 		me.Do("GET", "/count", "")
 		me.Do("POST", "/refuse", "{}")

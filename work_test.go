@@ -18,7 +18,7 @@ func TestComputingTakesItsTurn(t *testing.T) {
 	nothing := func(context.Context, struct{}) (struct{}, error) { return struct{}{}, nil }
 	app := ashlartest.Open(t)
 	app.Mount(ashlar.Module{Name: "charts", Operations: []op.Operation{
-		op.Query("charts.draw", "GET /charts", nothing, op.Public(), op.CPU(), op.Timeout(20*time.Millisecond)),
+		op.Query("charts.draw", "GET /charts", nothing, op.Public(), op.CPU(), op.Timeout(3*time.Second)),
 		op.Query("charts.two", "GET /two", nothing, op.Public(), op.CPU(), op.Concurrency(1)),
 		op.Query("charts.list", "GET /list", nothing, op.Public()),
 	}})
