@@ -50,7 +50,7 @@ func (s *site) handshake(path string, header ...string) (*websocket.Conn, *http.
 			h.Del(header[i])
 		}
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
 	c, res, err := websocket.Dial(ctx, s.URL+path, &websocket.DialOptions{HTTPHeader: h})
 	if err == nil {
@@ -70,7 +70,7 @@ func (w *wire) send(text string) {
 // next reads a message.
 func (w *wire) next() map[string]any {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	_, text, err := w.Read(ctx)
 	var m map[string]any
@@ -99,7 +99,7 @@ func (w *wire) expect(want ...string) {
 // closed expects that the next thing is the end, with a code and reason.
 func (w *wire) closed(code websocket.StatusCode, reason string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	_, text, err := w.Read(ctx)
 	ended, ok := errors.AsType[websocket.CloseError](err)
@@ -290,7 +290,7 @@ func TestViolations(t *testing.T) {
 			w := s.dial("/notes")
 			w.t = t
 			c.do(w)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			_, text, err := w.Read(ctx)
 			ended, _ := errors.AsType[websocket.CloseError](err)
@@ -304,7 +304,7 @@ func TestViolations(t *testing.T) {
 // P15.3: who answers no ping is dropped.
 func TestPing(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, live.Config{Beat: 20 * time.Millisecond, Recheck: 10 * time.Millisecond, Patience: 200 * time.Millisecond},
+	s := newSite(t, live.Config{Beat: 20 * time.Millisecond, Recheck: 10 * time.Millisecond, Patience: 3 * time.Second},
 		op.Stream("notes.watch", "GET /notes", func(ctx context.Context, _ struct{}) iter.Seq2[note, error] {
 			return func(yield func(note, error) bool) {
 				if yield(note{N: 1}, nil) {
@@ -354,7 +354,7 @@ func TestDrainOfWebSockets(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		s.streams.Drain(ctx)
 	}()

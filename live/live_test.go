@@ -142,7 +142,7 @@ func newSite(t *testing.T, cfg live.Config, operations ...op.Operation) *site {
 	}
 	s.Server = httptest.NewServer(s.mux)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		s.streams.Drain(ctx)
 		s.Close()

@@ -42,7 +42,6 @@ func obedient(ctx context.Context, in how) iter.Seq2[note, error] {
 			}
 		case "late breaks":
 			op.Opened(ctx)
-			time.Sleep(time.Millisecond)
 			yield(note{}, errors.New("the disk is full of secrets"))
 		case "late panics":
 			if yield(note{N: 1}, nil) {

@@ -187,12 +187,12 @@ func (c *conversation) run(anonymous bool) {
 		c.take(m)
 	}
 	c.working.Wait()
-	server.leave(c)
-	server.sockets.open.Add(-1)
 	e := c.ended.Load()
-	server.sockets.ended[e.reason].Add(1)
 	server.cfg.Log.InfoContext(c, "socket ended", "reason", e.reason.String(), "code", e.code(),
 		"duration_ms", float64(time.Since(began).Microseconds())/1000, "principal", c.whom.Load().ID, "client_ip", c.Origin.Address)
+	server.sockets.ended[e.reason].Add(1)
+	server.sockets.open.Add(-1)
+	server.leave(c) // last: when all have left a process may end
 	c.Close()
 }
 

@@ -300,7 +300,7 @@ func TestDrainOfASocket(t *testing.T) {
 	w.send(`{"type":"subscribe","id":"1","op":"notes.silent"}`)
 	w.expect(`{"type":"open","id":"1"}`)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		s.streams.Drain(ctx)
 	}()
@@ -370,7 +370,7 @@ func TestSocketOfNobody(t *testing.T) {
 	w.send(`{"type":"token","token":"whatever"}`)
 	w.send(`{"type":"subscribe","id":"1","op":"notes.watch"}`)
 	w.expect(`{"type":"open","id":"1"}`, `{"type":"item","id":"1","item":{"id":"note_1","event":"note","data":{"n":1}}}`, `{"type":"end","id":"1","data":{"code":"completed"}}`)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	go func() {
 		for {

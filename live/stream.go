@@ -39,6 +39,7 @@ type stream struct {
 // the function, which may refuse, and the request, which opens.
 type opening struct {
 	decided atomic.Bool
+	inPlace atomic.Bool   // the function has said so
 	refusal error         // set by the function before it decides
 	signal  chan struct{} // there is something to decide, or decided
 	done    chan struct{} // closed when the request has opened, or given up
@@ -90,6 +91,7 @@ func (st *stream) Value(key any) any {
 // Open implements [scope.Opener].
 func (st *stream) Open() {
 	if o := st.opening.Load(); o != nil {
+		o.inPlace.Store(true)
 		o.tell()
 	}
 }
@@ -101,8 +103,12 @@ func (o *opening) tell() {
 	}
 }
 
-// refuse has the request answer with err, unless it has opened the stream.
+// refuse has the request answer with err, unless it has opened the stream or is
+// about to: what goes wrong later is an event, however soon it does.
 func (o *opening) refuse(err error) bool {
+	if o.inPlace.Load() {
+		return false
+	}
 	o.refusal = err
 	if !o.decided.CompareAndSwap(false, true) {
 		return false
@@ -304,13 +310,13 @@ func (st *stream) report() {
 		return // it was never open
 	}
 	e := st.ended.Load()
-	st.h.tally.open.Add(-1)
-	st.h.tally.ended[e.reason].Add(1)
 	st.h.server.cfg.Log.InfoContext(st, "stream ended",
 		"op", st.h.spec.Name, "transport", st.wireOf().transport(), "reason", e.reason.String(), "code", e.code(),
 		"messages", st.messages.Load(), "bytes", st.bytes.Load(),
 		"duration_ms", float64(time.Since(st.begun).Microseconds())/1000,
 		"principal", st.Principal.ID, "client_ip", st.Origin.Address)
+	st.h.tally.ended[e.reason].Add(1)
+	st.h.tally.open.Add(-1)
 }
 
 // buffers hold events while they are written.
