@@ -129,7 +129,7 @@ func (k *kit) start(r *job.Runner) (stop func()) {
 			if err != nil {
 				k.t.Error(err)
 			}
-		case <-time.After(time.Minute):
+		case <-time.After(3 * time.Minute):
 			k.t.Error("the runner does not end")
 		}
 	})
@@ -197,7 +197,7 @@ func (k *kit) gets(id string, state job.State) job.Info {
 
 func (k *kit) await(ok func() bool, what string) {
 	k.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			k.t.Fatalf("waited in vain for %s", what)
 		}
@@ -210,7 +210,7 @@ func receive[T any](t testing.TB, from <-chan T, what string) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("waited in vain for %s", what)
 		panic("unreachable")
 	}

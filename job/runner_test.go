@@ -96,7 +96,7 @@ func TestHowAHandlerFails(t *testing.T) {
 	everywhere(t, func(t *testing.T, k *kit) {
 		broken := errors.New("broken")
 		var fail func(ctx context.Context) error
-		r := k.runner(nil, job.On(settle, func(ctx context.Context, _ payment) error { return fail(ctx) }, job.Timeout(20*time.Millisecond), job.Attempts(2)))
+		r := k.runner(nil, job.On(settle, func(ctx context.Context, _ payment) error { return fail(ctx) }, job.Timeout(2*time.Second), job.Attempts(2)))
 		for name, c := range map[string]struct {
 			fail  func(ctx context.Context) error
 			state job.State
@@ -108,7 +108,7 @@ func TestHowAHandlerFails(t *testing.T) {
 			"by a panic":          {func(context.Context) error { panic("oh") }, job.Retrying, "panic: oh", []string{`"level":"ERROR"`, `"stack":"goroutine `, "runner_test.go"}},
 			"by a nil pointer":    {func(context.Context) error { return missing(nil) }, job.Retrying, "panic: runtime error: invalid memory", nil},
 			"by Goexit":           {func(context.Context) error { runtime.Goexit(); return nil }, job.Retrying, "ended its goroutine", nil},
-			"too slowly":          {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, job.Retrying, "the time of 20ms was over: context deadline exceeded", nil},
+			"too slowly":          {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, job.Retrying, "the time of 2s was over: context deadline exceeded", nil},
 			"with a long text":    {func(context.Context) error { return errors.New(strings.Repeat("ü", 5000)) }, job.Retrying, "üü…", nil},
 			"with no text at all": {func(context.Context) error { return errors.New("\x00\xff") }, job.Retrying, "\ufffd\ufffd", nil},
 		} {
@@ -206,16 +206,29 @@ func TestTheOrderOfAQueue(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, k *kit) {
-		var narrow, wide, most, all, total atomic.Int64
+		var narrow, wide, first, total atomic.Int64
+		var mu sync.Mutex
+		most, all := 0, 0
+		count := func(change int) {
+			mu.Lock()
+			defer mu.Unlock()
+			all += change
+			most = max(most, all)
+		}
+		var together sync.WaitGroup
+		together.Add(3)
 		handler := func(now *atomic.Int64, bound int64) func(context.Context, payment) error {
 			return func(context.Context, payment) error {
 				if n := now.Add(1); n > bound {
 					t.Errorf("%d run at once, want at most %d", n, bound)
 				}
-				most.Store(max(most.Load(), all.Add(1)))
-				runtime.Gosched()
-				time.Sleep(time.Millisecond) // so that they meet
-				all.Add(-1)
+				count(1)
+				if first.Add(1) <= 3 { // three must meet, or nothing goes on
+					together.Done()
+					together.Wait()
+				}
+				time.Sleep(time.Millisecond) // so that others meet too
+				count(-1)
 				now.Add(-1)
 				total.Add(1)
 				return nil
@@ -228,8 +241,10 @@ func TestPlaces(t *testing.T) {
 			add(k, notify, payment{})
 		}
 		k.await(func() bool { return total.Load() == 80 }, "all jobs")
-		if most.Load() > 5 || most.Load() < 3 {
-			t.Errorf("%d ran at once, want 3 to 5", most.Load())
+		mu.Lock()
+		defer mu.Unlock()
+		if most > 5 || most < 3 {
+			t.Errorf("%d ran at once, want 3 to 5", most)
 		}
 	})
 }
@@ -542,7 +557,7 @@ func TestDrain(t *testing.T) {
 				return errors.New("nobody hears this")
 			}
 		}
-		first := k.runner(func(c *job.Config) { c.Grace, c.Now = 200*time.Millisecond, nil }, job.On(settle, handler, job.Concurrency(8)))
+		first := k.runner(func(c *job.Config) { c.Grace, c.Now = 3*time.Second, nil }, job.On(settle, handler, job.Concurrency(8)))
 		stop := k.start(first)
 		ids := map[string]string{}
 		for _, what := range []string{"ends in time", "obeys", "ends after all"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -106,5 +107,6 @@ func TestWithoutTheBusJobsAreFound(t *testing.T) {
 		receive(t, done, "the job")
 		return len(bus.messages()) == 0
 	}, "the job")
+	k.await(func() bool { return strings.Contains(k.log.String(), "polling only") }, "the log to tell")
 	k.logged("polling only", "the wire is cut")
 }
