@@ -37,6 +37,10 @@ func TestHealthAsksTheAppThatServes(t *testing.T) {
 	if out, code := health(t, "127.0.0.1:1", "--admin-addr="+at); code != 0 {
 		t.Errorf("the flag wins over the variable: %d %q", code, out)
 	}
+	// What platforms ask that reach the public port only: deploy/ names it.
+	if res, err := http.Get(s.public + "/problems/not-found"); err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("a page that every app has: %v %v", res, err)
+	}
 	s.stop(t)
 	if out, code := health(t, at); code != 1 || !strings.Contains(out, "refused") || strings.Count(out, "\n") != 1 {
 		t.Errorf("health of an app that has stopped: %d %q", code, out)

@@ -64,7 +64,7 @@ var house = []floor{
 	},
 	{
 		name:     "around",
-		packages: "ashlartest check console scaffold",
+		packages: "ashlartest check console scaffold deploy",
 		may:      "words internal mechanisms adapters declaration derivations assembly",
 		tests:    "around",
 	},

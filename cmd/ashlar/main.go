@@ -3,6 +3,7 @@
 //
 //	ashlar gen [--check] [DIR ...]
 //	ashlar image [PACKAGE] [-o image.tar | --push registry/name:tag]
+//	ashlar deploy [TARGET ...] [--check | --keep | --force]
 //
 // Gen writes docs.gen.go beside a package's source: its doc comments, which
 // become the summaries and descriptions of the API document. Ask for it where
@@ -18,6 +19,9 @@
 // zones, a user that is nobody, and nothing else, with its bill of materials
 // (CycloneDX). It needs no container engine, and the same commit gives the same
 // digest.
+//
+// Deploy writes the files that bring an app to Docker, Kubernetes and platforms,
+// and later keeps those up to date that nobody has changed.
 package main
 
 import (
@@ -28,8 +32,9 @@ import (
 )
 
 type commands struct {
-	Gen   gen          `cmd:"" help:"Write docs.gen.go beside a package's source: the doc comments that the API document is made of."`
-	Image imageCommand `cmd:"" help:"Make an OCI image of a program, without a container engine."`
+	Gen    gen           `cmd:"" help:"Write docs.gen.go beside a package's source: the doc comments that the API document is made of."`
+	Image  imageCommand  `cmd:"" help:"Make an OCI image of a program, without a container engine."`
+	Deploy deployCommand `cmd:"" help:"Write the files that bring an app to Docker, Kubernetes and platforms."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
