@@ -41,7 +41,7 @@ var house = []floor{
 	},
 	{
 		name:     "adapters", // one driver each, and the suites that prove them alike
-		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest cache/cachetest event/eventtest job/jobtest outbound/outboundtest auth/oidc serve/acme trace/otlp logs/otlp",
+		packages: "db/sqlite db/postgres redis db/dbtest auth/authtest limit/limittest cache/cachetest event/eventtest job/jobtest outbound/outboundtest auth/oidc serve/acme serve/lambda trace/otlp logs/otlp",
 		may:      "words internal mechanisms",
 		tests:    "adapters",
 	},
