@@ -110,7 +110,7 @@ func besiegeHTTP2(t *testing.T) *besieged {
 		}
 		select {
 		case <-b.release:
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 		}
 	})
 	b.running = start(t, serve.Observe(h, serve.Observer{Hosts: []string{"127.0.0.1"}}), serve.Config{
@@ -134,7 +134,7 @@ func (b *besieged) others(t *testing.T) {
 		_ = res.Body.Close()
 		worst = max(worst, time.Since(began))
 	}
-	if worst > 3*time.Second {
+	if worst > 20*time.Second {
 		t.Errorf("another's request took %v", worst)
 	}
 }
@@ -177,7 +177,7 @@ func TestRapidReset(t *testing.T) { //nolint:paralleltest // it measures the pro
 		if !told {
 			t.Log("the connection was cut before its farewell was read")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the connection lives on")
 	}
 	b.others(t)

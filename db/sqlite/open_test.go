@@ -114,7 +114,7 @@ func TestAnotherProcessHoldsTheFile(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 	defer cancel()
-	if err := put(ctx, d, 1); !errors.Is(err, context.DeadlineExceeded) {
+	if err := put(ctx, open(t, sqlite.Config{Path: path, Wait: time.Hour}), 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("with a shorter deadline: %v", err)
 	}
 	if _, err := db.All[int](t.Context(), d, `SELECT id FROM t`); err != nil {

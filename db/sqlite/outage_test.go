@@ -49,7 +49,7 @@ func TestABusyFileIsUnavailable(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	told(t, put(ctx, d, 1), fault.ErrTimeout)
+	told(t, put(ctx, open(t, sqlite.Config{Path: path, Wait: time.Hour}), 1), fault.ErrTimeout)
 	if err := release(); err != nil {
 		t.Error(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -153,7 +154,7 @@ func (c *cluster) run(remove bool) error {
 		close(ended)
 	}()
 	c.keeper, c.hold, c.ended = keeper, hold, ended
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(3 * time.Minute); ; {
 		err := Administer(context.Background(), c.url(), "SELECT 1")
 		switch {
 		case err == nil:
@@ -277,7 +278,17 @@ func children(parent int) []int {
 	return list
 }
 
+// anyPort is a port of loopback where nobody listens. It is below those that
+// systems give to who asks for any, so that a server which has ended finds it
+// free when it starts again: no connection has taken it meanwhile.
 func anyPort() (string, error) {
+	const lowest, beyond = 20_000, 32_768
+	for range 100 {
+		port := strconv.Itoa(lowest + rand.IntN(beyond-lowest)) //nolint:gosec // not a secret
+		if l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
+	}
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

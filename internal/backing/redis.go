@@ -66,7 +66,11 @@ func RedisServer(tb testing.TB, options ...string) *RedisProcess {
 	tb.Cleanup(s.Kill)
 	const attempts = 5
 	for range attempts { // another program may take the port first
-		port, dir := freePort(tb), tb.TempDir()
+		port, err := anyPort()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		dir := tb.TempDir()
 		s.addr, s.pidfile = net.JoinHostPort("127.0.0.1", port), filepath.Join(dir, "pid")
 		s.command = append([]string{
 			program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
@@ -78,19 +82,6 @@ func RedisServer(tb testing.TB, options ...string) *RedisProcess {
 	}
 	tb.Fatalf("start Redis: %v", err)
 	return nil
-}
-
-func freePort(tb testing.TB) string {
-	tb.Helper()
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return port
 }
 
 // run starts the process and waits until it answers.
@@ -110,7 +101,7 @@ func (s *RedisProcess) run() error {
 	}()
 	s.process, s.ended = child.Process, ended
 	s.guard = guard(child.Process.Pid)
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		err := s.ask()
 		if err == nil {
 			return nil
@@ -145,12 +136,12 @@ func (s *RedisProcess) ask() error {
 	if _, err := os.Stat(s.pidfile); err != nil {
 		return err
 	}
-	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", s.addr)
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(context.Background(), "tcp", s.addr)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return err
 	}
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
