@@ -100,6 +100,7 @@ type App struct {
 	hooks          *webhook.Hooks // nil where none are sent
 	modules        []Module
 	operations     []op.Operation
+	relations      []op.Relation
 	consumers      []string // those that the metrics show
 	raw            []rawHandler
 	mistakes       []error
@@ -210,7 +211,9 @@ func (a *App) Mount(m Module) {
 	}
 	maps.Copy(a.docs, m.Docs)
 	op.Explain(m.Operations, a.docs) // of all modules: they use each other's types
-	for _, o := range m.Operations {
+	related := op.Relations(m.Relations)
+	op.Explain(related, a.docs)
+	for _, o := range slices.Concat(m.Operations, related) {
 		if s := o.Spec(); s != nil {
 			_, err := a.Policy.Register(s.Permissions...)
 			a.note(err)
@@ -218,7 +221,11 @@ func (a *App) Mount(m Module) {
 	}
 	a.modules = append(a.modules, m)
 	a.operations = append(a.operations, m.Operations...)
+	a.relations = append(a.relations, m.Relations...)
 }
+
+// Relations returns the relations of what is mounted, in the order of mounting.
+func (a *App) Relations() []op.Relation { return slices.Clone(a.relations) }
 
 // Handle adds a plain handler beside the operations, for what is no
 // operation: a page, a proxy. The pattern is one of [http.ServeMux]. The

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/ashlar-go/ashlar/graphql"
+	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/rest"
 	"github.com/ashlar-go/ashlar/serve"
 )
 
@@ -18,14 +20,18 @@ func (a *App) GraphQL(limits graphql.Limits) { a.graphql = &limits }
 
 // mountGraphQL adds the endpoint. What it asks is the whole of the public
 // handler, which is known later.
-func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler) error {
+func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config) error {
 	if a.graphql == nil {
 		return nil
+	}
+	related, err := a.relatedHandler(cfg)
+	if err != nil {
+		return err
 	}
 	h, err := graphql.New(a.operations, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(*public).ServeHTTP(w, r)
 	}), graphql.Config{
-		Introspection: !a.cfg.Production(), Limits: *a.graphql,
+		Introspection: !a.cfg.Production(), Limits: *a.graphql, Relations: a.relations, Related: related,
 		Credentials: []string{"Authorization", "Cookie"}, Log: a.Log,
 	})
 	if err != nil {
@@ -39,6 +45,22 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler) error {
 	return errors.Join(errs...)
 }
 
+// relatedHandler answers the operations of relations: as the public handler
+// answers others, but to nobody outside.
+func (a *App) relatedHandler(cfg rest.Config) (http.Handler, error) {
+	mux := &serve.Mux{}
+	var errs []error
+	for _, o := range op.Relations(a.relations) {
+		h, err := rest.New(o, cfg)
+		if err == nil {
+			err = mux.Handle(o.Spec().Pattern(), a.meters.meter(o.Spec().Name, h, http.MethodGet))
+		}
+		errs = append(errs, err)
+	}
+	observer, err := a.observer(mux)
+	return serve.Observe(mux, observer), errors.Join(append(errs, err)...)
+}
+
 // graphqlCommand is about the GraphQL endpoint.
 type graphqlCommand struct {
 	Schema graphqlSchemaCommand `cmd:"" help:"Print the schema in the schema definition language."`
@@ -50,7 +72,7 @@ type graphqlSchemaCommand struct{}
 func (graphqlSchemaCommand) declared() {}
 
 func (graphqlSchemaCommand) run(_ context.Context, a *App, io console) error {
-	sdl, err := graphql.SDL(a.operations)
+	sdl, err := graphql.SDL(a.operations, a.relations...)
 	if err != nil {
 		return err
 	}

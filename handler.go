@@ -23,7 +23,7 @@ import (
 func (a *App) Handler() (http.Handler, error) {
 	_, err := a.jobs()
 	errs := append(append([]error(nil), a.mistakes...), err, a.openConsumers())
-	if err := op.Check(a.operations); err != nil {
+	if err := op.CheckRelations(a.relations, a.operations); err != nil {
 		// The derivations below would only repeat these.
 		return nil, errors.Join(append(errs, err)...)
 	}
@@ -51,7 +51,7 @@ func (a *App) Handler() (http.Handler, error) {
 		}
 	}
 	var public http.Handler
-	errs = append(errs, a.mountBuiltin(mux), a.mountSocket(mux, &public), a.mountGraphQL(mux, &public))
+	errs = append(errs, a.mountBuiltin(mux), a.mountSocket(mux, &public), a.mountGraphQL(mux, &public, cfg))
 	for _, raw := range a.raw {
 		if err := mux.Handle(raw.pattern, a.meters.meter(raw.pattern, serve.WithScope(raw.handler))); err != nil {
 			errs = append(errs, fmt.Errorf("handler %s: %w", raw.pattern, err))

@@ -16,6 +16,9 @@ type Module struct {
 	Name string
 	// Operations are what the module offers.
 	Operations []op.Operation
+	// Relations lead from what operations answer to more of it: fields of
+	// GraphQL, see [op.Relation].
+	Relations []op.Relation
 	// Consumers handle events, of this module and of others.
 	Consumers []event.Consumer
 	// Migrations holds the module's SQL migrations, files named like

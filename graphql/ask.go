@@ -21,9 +21,14 @@ func (h *Handler) ask(ctx context.Context, x *exchange, st *step) *ask.Answer {
 	if err != nil {
 		return ask.Refusal(err)
 	}
-	answer, panicked := ask.Handler(h.operations, r)
+	return h.handled(ctx, h.operations, r, st.call.spec)
+}
+
+// handled has a handler answer a request of an operation.
+func (h *Handler) handled(ctx context.Context, by http.Handler, r *http.Request, s *op.Spec) *ask.Answer {
+	answer, panicked := ask.Handler(by, r)
 	if panicked != nil && panicked != http.ErrAbortHandler && h.cfg.Log != nil { //nolint:errorlint // a panic's value, as net/http compares it
-		h.cfg.Log.ErrorContext(ctx, "a GraphQL field panicked", slog.String("operation", st.call.spec.Name), slog.Any("panic", panicked))
+		h.cfg.Log.ErrorContext(ctx, "a GraphQL field panicked", slog.String("operation", s.Name), slog.Any("panic", panicked))
 	}
 	return answer
 }
@@ -34,17 +39,20 @@ var passedOn = []string{"User-Agent", "X-Forwarded-For", "X-Forwarded-Proto", "F
 // request is a field as a request: members that the route names in the path,
 // the others in the query or the body.
 func (h *Handler) request(ctx context.Context, x *exchange, st *step) (*http.Request, error) {
-	s := st.call.spec
 	header := make(http.Header, 8)
-	set := func(name, value string) {
+	given, err := h.members(st, x, func(name, value string) {
 		if value != "" {
 			header[name] = []string{value}
 		}
-	}
-	given, err := h.members(st, x, set)
+	})
 	if err != nil {
 		return nil, err
 	}
+	return h.requestOf(ctx, x, st.call.spec, given, header)
+}
+
+// requestOf is a request of an operation, by who sent the document.
+func (h *Handler) requestOf(ctx context.Context, x *exchange, s *op.Spec, given map[string]json.RawMessage, header http.Header) (*http.Request, error) {
 	target, body, err := input.Place(s.Path, s.PathFields, s.Kind == op.IsCommand, given)
 	if err != nil {
 		return nil, fmt.Errorf("%s: encode a call: %w", s.Name, err)
@@ -64,14 +72,14 @@ func (h *Handler) request(ctx context.Context, x *exchange, st *step) (*http.Req
 		}
 	}
 	if sc := x.scope; sc != nil && sc.Trace.Valid() {
-		set("Traceparent", sc.Trace.Traceparent())
+		header["Traceparent"] = []string{sc.Trace.Traceparent()}
 	}
 	r := &http.Request{
 		Method: s.Method, URL: u, Proto: x.r.Proto, ProtoMajor: x.r.ProtoMajor, ProtoMinor: x.r.ProtoMinor,
 		Header: header, Body: http.NoBody, Host: x.r.Host, RemoteAddr: x.r.RemoteAddr, RequestURI: target, TLS: x.r.TLS,
 	}
 	if len(body) > 0 {
-		set("Content-Type", "application/json")
+		header["Content-Type"] = []string{"application/json"}
 		r.Body, r.ContentLength = unclosed{bytes.NewReader(body)}, int64(len(body))
 	}
 	return r.WithContext(ctx), nil

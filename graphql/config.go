@@ -3,6 +3,9 @@ package graphql
 import (
 	"cmp"
 	"log/slog"
+	"net/http"
+
+	"github.com/ashlar-go/ashlar/op"
 )
 
 // Config says what an endpoint lets its callers do. The zero Config is the
@@ -13,6 +16,10 @@ type Config struct {
 	Introspection bool
 	// Limits bound a request.
 	Limits Limits
+	// Relations are fields that lead from one answer to others, and Related
+	// answers the requests of their operations.
+	Relations []op.Relation
+	Related   http.Handler
 	// Credentials are the headers that say who asks. They are handed to the
 	// operations as they came; Authorization if there are none.
 	Credentials []string

@@ -99,6 +99,7 @@ type trail struct {
 	up    *trail
 	name  string // or, if it is empty:
 	index int
+	above []byte // of a root: the list that leads to it
 }
 
 // list returns the trail as errors have it.
@@ -109,6 +110,10 @@ func (p *trail) list() []byte {
 	}
 	b := []byte{'['}
 	for _, step := range slices.Backward(steps) {
+		if step.above != nil {
+			b = append(b[:0], step.above[:len(step.above)-1]...)
+			continue
+		}
 		if len(b) > 1 {
 			b = append(b, ',')
 		}

@@ -31,7 +31,7 @@ type Handler struct {
 // which serves the operations' routes: the app's whole public handler, with all
 // that stands before it. Streams, files and what sets cookies have no field.
 func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler, error) {
-	s, err := build(operations)
+	s, err := build(operations, cfg.Relations)
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +208,10 @@ func (h *Handler) project(x *exchange, st *step, answer *ask.Answer, at *trail) 
 			res.data = b
 		}
 		res.failures = p.failures
+		if len(p.holes) > 0 {
+			res.failures = append(res.failures, h.fill(x.r.Context(), x, p.holes)...)
+			res.data = filled(res.data, p.holes)
+		}
 	}
 	return res
 }
@@ -240,6 +244,9 @@ func (*Handler) sendKept(w http.ResponseWriter, x *exchange, media string, b []b
 // keptFor returns the Cache-Control of an answer: the shortest of its parts.
 func keptFor(p *plan, results []result) (control string, ok bool) {
 	least := -1
+	if p.related > 0 {
+		return "", false // what they answer has no such time
+	}
 	for i, st := range p.root {
 		if st.call == nil {
 			continue

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/ashlar-go/ashlar/op"
 )
 
 // A plan is a document compiled: what is asked of whom, and what is sent of the
@@ -12,8 +14,8 @@ type plan struct {
 	fragments ast.FragmentDefinitionList
 	operation *ast.OperationDefinition
 	root      []*step
-	// asked is how many operations are called.
-	asked int
+	// asked is how many operations are called, and related how many relations.
+	asked, related int
 }
 
 // A step is one field of a type: of the answer, or of the root.
@@ -35,7 +37,11 @@ type step struct {
 	call      *field // of the root: who answers
 	arguments ast.ArgumentList
 	given     ast.ArgumentDefinitionList
-	asks      []*ast.Field // of introspection
+
+	link    *op.Link     // of a relation
+	inner   *step        // of its values
+	relates bool         // it is one, or holds some
+	asks    []*ast.Field // of introspection
 }
 
 type kind uint8
@@ -48,6 +54,7 @@ const (
 	edges                     // of a connection: the items, each in one more object
 	pageInfo                  // of a connection: the connection itself
 	introspection             // is about the schema
+	related                   // is asked for when all else is known
 )
 
 // A selection is what is sent of an object, and wanted which of its members
@@ -92,6 +99,8 @@ type compiler struct {
 	h    *Handler
 	d    *document
 	vars variables
+
+	related int
 }
 
 func (c *compiler) compile() (*plan, error) {
@@ -124,7 +133,8 @@ func (c *compiler) compile() (*plan, error) {
 		}
 		p.root = append(p.root, st)
 	}
-	if p.asked > c.h.limits.Operations {
+	p.related = c.related
+	if p.asked+p.related > c.h.limits.Operations {
 		return nil, refused(ErrTooMuch, p.operation.Position, "The document calls too many operations.")
 	}
 	return p, nil
@@ -211,6 +221,7 @@ func (c *compiler) look(st *step, g *group) {
 		st.sub = c.selection(name, sets)
 		for _, below := range st.sub.steps {
 			st.cost += below.cost
+			st.relates = st.relates || below.relates
 		}
 	}
 }
@@ -233,6 +244,10 @@ func (c *compiler) selection(typ string, sets []ast.SelectionSet) *selection {
 		}
 		f := g.fields[0]
 		wire := s.wire(typ, f.Name)
+		link := s.relations[typ][f.Name]
+		if link != nil {
+			wire = link.Member
+		}
 		if s.pages[typ] {
 			switch f.Name {
 			case "edges":
@@ -257,6 +272,10 @@ func (c *compiler) selection(typ string, sets []ast.SelectionSet) *selection {
 			st.slot = len(sel.wanted)
 			sel.wanted = append(sel.wanted, wire)
 		}
+		if link != nil {
+			c.relate(st, g, link)
+			continue
+		}
 		c.look(st, g)
 	}
 	return sel
@@ -276,7 +295,7 @@ func (p *plan) price(vars variables) int {
 				}
 			}
 		}
-		total += st.cost * min(items, largestPage)
+		total += min(st.costOf(vars)*min(items, largestPage), unaffordable)
 	}
 	return total
 }

@@ -12,6 +12,7 @@ import (
 type projection struct {
 	failures failures
 	resumed  bool // the page was asked for by a cursor
+	holes    []hole
 }
 
 // value writes one value. It is false if the value is not there and has to be:
@@ -40,6 +41,7 @@ func (x *projection) value(b []byte, st *step, typ *ast.Type, v []byte, at *trai
 		return b, true
 	}
 	b = b[:mark]
+	x.forget(mark)
 	if typ.NonNull {
 		return b, false
 	}
@@ -112,6 +114,8 @@ func (x *projection) object(b []byte, sel *selection, v []byte, at *trail) ([]by
 			b, ok = x.edges(b, st, v, at)
 		case pageInfo:
 			b, ok = x.pageInfo(b, st, v)
+		case related:
+			b = x.leave(b, st, found[st.slot], at)
 		default:
 			b, ok = x.value(b, st, st.typ, found[st.slot], &trail{up: at, name: st.name})
 		}

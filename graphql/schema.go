@@ -33,6 +33,8 @@ type schema struct {
 	enums map[string]map[string]bool
 	// pages are the types of connections, and edges those of their edges.
 	pages, edges map[string]bool
+	// relations are the fields that lead to other answers, by type and name.
+	relations map[string]map[string]*op.Link
 }
 
 // A field is an operation in the schema.
@@ -44,10 +46,10 @@ type field struct {
 	key, match string // arguments for Idempotency-Key and If-Match, or empty
 }
 
-// SDL returns the schema of the operations in the schema definition language,
-// the same for the same operations.
-func SDL(operations []op.Operation) (string, error) {
-	s, err := build(operations)
+// SDL returns the schema of the operations and relations in the schema
+// definition language, the same for the same operations.
+func SDL(operations []op.Operation, relations ...op.Relation) (string, error) {
+	s, err := build(operations, relations)
 	if err != nil {
 		return "", err
 	}
@@ -60,6 +62,7 @@ type builder struct {
 	names map[named]string
 	taken map[string]bool
 	parts map[string]string // definitions by name
+	links map[reflect.Type][]*op.Link
 	docs  op.Docs
 	errs  []error
 }
@@ -72,15 +75,17 @@ var scalars = map[string]string{
 	"JSON":     "Any JSON value.",
 }
 
-func build(operations []op.Operation) (*schema, error) {
-	if err := op.Check(operations); err != nil {
+func build(operations []op.Operation, relations []op.Relation) (*schema, error) {
+	if err := op.CheckRelations(relations, operations); err != nil {
 		return nil, err
 	}
 	b := &builder{
 		schema: schema{
 			fields: map[string]*field{}, wires: map[string]map[string]string{}, enums: map[string]map[string]bool{},
 			pages: map[string]bool{}, edges: map[string]bool{},
+			relations: map[string]map[string]*op.Link{},
 		},
+		links: linksOf(relations),
 		names: map[named]string{}, taken: map[string]bool{}, parts: map[string]string{},
 	}
 	for _, name := range []string{"Query", "Mutation", "Subscription", "PageInfo", "Int", "Float", "String", "Boolean", "ID", "Int64", "DateTime", "Base64", "JSON"} {
@@ -94,6 +99,7 @@ func build(operations []op.Operation) (*schema, error) {
 			b.root(&roots[s.Kind], o)
 		}
 	}
+	b.checkLinks(relations)
 	if len(b.errs) > 0 {
 		return nil, errors.Join(b.errs...)
 	}
@@ -151,15 +157,19 @@ func (b *builder) root(text *strings.Builder, o op.Operation) {
 	if !f.empty {
 		out = b.output(s.Out, typename.Upper(name))
 	}
-	text.WriteString(": " + out)
-	if !s.Deprecated.IsZero() {
-		reason := "Since " + s.Deprecated.UTC().Format("2006-01-02") + "."
-		if !s.Sunset.IsZero() {
-			reason += " It will be gone on " + s.Sunset.UTC().Format("2006-01-02") + "."
-		}
-		text.WriteString(" @deprecated(reason: " + strconv.Quote(reason) + ")")
+	text.WriteString(": " + out + deprecated(s) + "\n")
+}
+
+// deprecated is the directive of what is.
+func deprecated(s *op.Spec) string {
+	if s.Deprecated.IsZero() {
+		return ""
 	}
-	text.WriteString("\n")
+	reason := "Since " + s.Deprecated.UTC().Format("2006-01-02") + "."
+	if !s.Sunset.IsZero() {
+		reason += " It will be gone on " + s.Sunset.UTC().Format("2006-01-02") + "."
+	}
+	return " @deprecated(reason: " + strconv.Quote(reason) + ")"
 }
 
 // The arguments of a page, as Relay calls them, and what they are here.
@@ -387,6 +397,7 @@ func (b *builder) object(t *rule.Type, fallback string) string {
 		}
 		return always(m.Type, typ)
 	})
+	b.related(&text, t.Go, name)
 	b.parts[name] = text.String() + "}\n"
 	return name
 }

@@ -20,7 +20,8 @@ import (
 // a change of the contract.
 func TestTheGraphQLSchema(t *testing.T) {
 	t.Parallel()
-	sdl, err := graphql.SDL(open(t).Operations())
+	app := open(t)
+	sdl, err := graphql.SDL(app.Operations(), app.Relations()...)
 	if err != nil {
 		t.Fatal(err)
 	}

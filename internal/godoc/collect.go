@@ -52,7 +52,14 @@ func (c *collector) declare(f *ast.File) (functions []*ast.FuncDecl) {
 }
 
 func declares(f ast.Expr) bool {
-	return isSelector(f, "op", "Query") || isSelector(f, "op", "Command") || isSelector(f, "op", "Stream")
+	switch generic := f.(type) { // a relation names its parent's type
+	case *ast.IndexExpr:
+		f = generic.X
+	case *ast.IndexListExpr:
+		f = generic.X
+	}
+	return isSelector(f, "op", "Query") || isSelector(f, "op", "Command") || isSelector(f, "op", "Stream") ||
+		isSelector(f, "op", "RelateOne") || isSelector(f, "op", "RelateMany")
 }
 
 func firstText(groups ...*ast.CommentGroup) *ast.CommentGroup {
@@ -95,7 +102,13 @@ func signature(t *ast.FuncType) (in, out ast.Expr, ok bool) {
 			}
 		}
 	}
-	if len(params) != 2 || !isSelector(params[0], "context", "Context") {
+	if len(params) < 2 || !isSelector(params[0], "context", "Context") {
+		return nil, nil, false
+	}
+	if of, relates := related(params, results); relates {
+		return params[1], of, true
+	}
+	if len(params) != 2 {
 		return nil, nil, false
 	}
 	switch len(results) {
@@ -109,6 +122,19 @@ func signature(t *ast.FuncType) (in, out ast.Expr, ok bool) {
 		return params[1], results[0], isError(results[1])
 	}
 	return nil, nil, false
+}
+
+// related returns what a relation leads to: the values of the map that its
+// function returns, which takes keys and perhaps a limit.
+func related(params, results []ast.Expr) (of ast.Expr, ok bool) {
+	if len(params) > 3 || len(results) != 2 || !isError(results[1]) {
+		return nil, false
+	}
+	found, isMap := results[0].(*ast.MapType)
+	if _, keys := params[1].(*ast.ArrayType); !keys || !isMap {
+		return nil, false
+	}
+	return found.Value, true
 }
 
 func isSelector(e ast.Expr, pkg, name string) bool {

@@ -34,7 +34,7 @@ type Package struct {
 // out. It collects the comments of handlers, that is of functions of the form
 // func(context.Context, In) (Out, error) or
 // func(context.Context, In) iter.Seq2[Out, error] which are exported or which
-// the package gives to op.Query, op.Command or op.Stream, and of the types
+// the package gives to op.Query, op.Command, op.Stream or a relation, and of the types
 // that those lead to. Exported structs with json tags count as well, because
 // handlers of other packages may lead to them.
 func Collect(dir string) (Package, error) {

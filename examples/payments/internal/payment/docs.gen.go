@@ -37,6 +37,7 @@ func docs() op.Docs {
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.List":         "List shows payments, newest first.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Refund":       "Refund gives captured money back, in parts if need be, up to all of it.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Refunds":      "Refunds lists what was given back of a payment, newest first.",
+		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.RefundsOf":    "RefundsOf lists what was given back of several payments, newest first.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Service.Void":         "Void gives up an authorisation and releases the hold.",
 		"github.com/ashlar-go/ashlar/examples/payments/internal/payment.Status":               "A Status is where a payment stands.",
 	}

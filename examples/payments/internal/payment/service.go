@@ -90,6 +90,9 @@ func (s *Service) Module() ashlar.Module {
 			op.Stream("events.ws", "GET /v1/events/ws", s.Follow,
 				op.Allow(ReadEvents), op.Fails(event.ErrReset)),
 		},
+		Relations: []op.Relation{
+			op.RelateMany[Payment]("payments.payment.refunds", "id", s.RefundsOf, op.Allow(Read)),
+		},
 		Jobs:       s.jobs(),
 		Migrations: migrations,
 		Docs:       docs(),
