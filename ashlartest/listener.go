@@ -20,8 +20,9 @@ import (
 	"github.com/ashlar-go/ashlar/op"
 )
 
-// Patience is how long a [Listener] waits for what should come.
-const Patience = 10 * time.Second
+// Patience is how long a [Listener] waits for what should come. It costs time
+// only where nothing comes; a machine that is busy needs some of it.
+const Patience = 2 * time.Minute
 
 // Listen opens a stream by name and returns what reads its items. Input and
 // client are those of [Call]: a client with the header Last-Event-ID goes on

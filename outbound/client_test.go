@@ -315,7 +315,7 @@ func TestDrip(t *testing.T) {
 			_, err = io.ReadAll(res.Body)
 		}
 		wantQuiet(t, err, outbound.ErrSlow)
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%s took %v", path, took)
 		}
 	}
@@ -327,7 +327,8 @@ func TestDrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Do(req); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, outbound.ErrSlow) {
+	patient := outbound.New(outbound.Config{Allow: loopback, Timeout: time.Hour})
+	if _, err := patient.Do(req); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, outbound.ErrSlow) {
 		t.Errorf("the caller's deadline is %v", err)
 	}
 }

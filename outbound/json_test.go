@@ -94,7 +94,7 @@ func TestDistrust(t *testing.T) {
 				if problem.Code != c.want.Code() || problem.Status < 502 || problem.Status > 504 {
 					t.Errorf("%d %s, want %s: %v", problem.Status, problem.Code, c.want.Code(), err)
 				}
-				if took := time.Since(began); took > deadline+5*time.Second {
+				if took := time.Since(began); took > deadline+time.Minute {
 					t.Errorf("it took %v", took)
 				}
 				if text, _ := problem.MarshalJSON(); strings.Contains(string(text)+err.Error(), "secret") {

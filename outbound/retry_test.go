@@ -184,7 +184,7 @@ func closed(t *testing.T) string {
 func TestBreakerOverHTTP(t *testing.T) {
 	t.Parallel()
 	s := outboundtest.New(t, outboundtest.Status(500))
-	client := bank(func(cfg *outbound.Config) { cfg.Breaker.Rest = 300 * time.Millisecond })
+	client := bank(func(cfg *outbound.Config) { cfg.Breaker.Rest = 5 * time.Second })
 	get := func() (int, error) {
 		res, err := client.Do(request(t, "GET", s.URL, ""))
 		if err != nil {
@@ -241,7 +241,7 @@ func TestABodyThatBreaksOffIsHeldAgainstTheDependency(t *testing.T) {
 func TestAForgottenBodyGivesItsPlaceBack(t *testing.T) {
 	t.Parallel()
 	s := outboundtest.New(t, outboundtest.Drip)
-	client := bank(func(cfg *outbound.Config) { cfg.Timeout = 200 * time.Millisecond; cfg.Bulkhead.Calls = 1 })
+	client := bank(func(cfg *outbound.Config) { cfg.Timeout = 3 * time.Second; cfg.Bulkhead.Calls = 1 })
 	res, err := client.Do(request(t, "GET", s.URL, ""))
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func TestCheckLooksNamesUp(t *testing.T) {
 // eventually waits for what another goroutine does.
 func eventually(t *testing.T, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !done() {
 		if time.Now().After(deadline) {
 			t.Fatal("it never comes true")

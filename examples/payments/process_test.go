@@ -45,7 +45,7 @@ func start(t testing.TB, dir string, env ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{cmd: cmd, client: &http.Client{
-		Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 30 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 2 * time.Minute,
 	}}
 	t.Cleanup(p.kill)
 

@@ -44,7 +44,7 @@ func TestAMerchantIsToldOfPayments(t *testing.T) {
 	pay(s.rival, "payments.authorize", order()).OK()
 	p := pay(s.shop, "payments.authorize", order()).OK()
 	pay(s.shop, "payments.capture", payment.ByID{ID: p.ID}).OK()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(ashlartest.Patience)
 	for len(receiver.Calls()) < 2 {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing arrives")

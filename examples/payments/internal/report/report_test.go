@@ -582,7 +582,7 @@ func TestProgressCanBeRead(t *testing.T) {
 	var last report.Progress
 	seen := 0
 	for range p.stopped {
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(2 * time.Minute)
 		got := look(s.shop, "reports.get", by).OK()
 		for ; got.Progress.Total == 0 || got.Progress.Done < int64(20*seen) && got.Progress.Done < got.Progress.Total; got = look(s.shop, "reports.get", by).OK() {
 			if time.Now().After(deadline) {
@@ -727,7 +727,7 @@ func TestAFullPoolKeepsReportsWaiting(t *testing.T) {
 	}
 	by := report.ByID{ID: ask(s.shop, "reports.create", recent("")).OK().ID}
 	ended := s.runs(t.Context(), t)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for s.Work.Stats().Waiting == 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("the report does not wait for a processor")
