@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STEPS := format vet tidy generated lint audit secrets race test test-postgres bench-test acme-test otlp-test deploy-test
+STEPS := format vet tidy generated lint audit licences secrets race test test-postgres bench-test acme-test otlp-test deploy-test
 
 # The pinned tools have modules of their own, see tools/.
 TOOL := go tool -modfile=tools/go.mod
@@ -90,6 +90,13 @@ lint: ## Run the linters of .golangci.yml
 audit: ## Look for known vulnerabilities and withdrawn modules (GOVULNDB=url for another database)
 	@.ci/audit
 
+# Looked at: the text that is not known is that of its documentation
+# (go-digest), of a logo (memory), and says that SQLite is in the public domain.
+LOOKED_AT = github.com/opencontainers/go-digest,modernc.org/memory,modernc.org/sqlite
+
+licences: ## Fail if something is linked that is under a licence which is not permissive
+	go run ./cmd/ashlar licences --except=$(LOOKED_AT) ./...
+
 secrets: ## Look for secrets in all files and all of the history
 	@.ci/secrets
 
@@ -105,6 +112,22 @@ otlp-test: ## Vet and test trace/otlp against an OpenTelemetry Collector, a modu
 
 deploy-test: ## Vet and test the files of deploy/ with the tools that will read them, a module of its own
 	go -C deploy/deploytest vet ./... && go -C deploy/deploytest test ./...
+
+.PHONY: ci contract image release-dry
+ci: $(STEPS) contract image release-dry ## Run every step of the pipelines that needs no cloud
+
+contract: ## Fail if the payments example breaks what it has promised
+	cd examples/payments && go run . contract check
+
+image: ## Make the payments example's image twice, and fail if the two differ
+	@mkdir -p bin
+	go run ./cmd/ashlar image ./examples/payments -o bin/payments.tar
+	go run ./cmd/ashlar image ./examples/payments -o bin/payments-again.tar
+	cmp bin/payments.tar bin/payments-again.tar
+
+release-dry: ## Make what a release of the unreleased changes would be, in bin/dist
+	rm -rf bin/dist
+	.ci/release Unreleased bin/dist
 
 fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module cache
 	@.ci/fresh

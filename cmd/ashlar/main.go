@@ -4,6 +4,7 @@
 //	ashlar gen [--check] [DIR ...]
 //	ashlar image [PACKAGE] [-o image.tar | --push registry/name:tag]
 //	ashlar deploy [TARGET ...] [--check | --keep | --force]
+//	ashlar licences [PACKAGE ...]
 //
 // Gen writes docs.gen.go beside a package's source: its doc comments, which
 // become the summaries and descriptions of the API document. Ask for it where
@@ -22,6 +23,9 @@
 //
 // Deploy writes the files that bring an app to Docker, Kubernetes and platforms,
 // and later keeps those up to date that nobody has changed.
+//
+// Licences prints under which licence each module is that programs are linked
+// from, and fails if one is not permissive.
 package main
 
 import (
@@ -32,9 +36,10 @@ import (
 )
 
 type commands struct {
-	Gen    gen           `cmd:"" help:"Write docs.gen.go beside a package's source: the doc comments that the API document is made of."`
-	Image  imageCommand  `cmd:"" help:"Make an OCI image of a program, without a container engine."`
-	Deploy deployCommand `cmd:"" help:"Write the files that bring an app to Docker, Kubernetes and platforms."`
+	Gen      gen             `cmd:"" help:"Write docs.gen.go beside a package's source: the doc comments that the API document is made of."`
+	Image    imageCommand    `cmd:"" help:"Make an OCI image of a program, without a container engine."`
+	Deploy   deployCommand   `cmd:"" help:"Write the files that bring an app to Docker, Kubernetes and platforms."`
+	Licences licencesCommand `cmd:"" help:"Show the licences of the modules that programs are linked from, and fail if one is not allowed."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

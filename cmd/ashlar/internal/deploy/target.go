@@ -76,6 +76,13 @@ func Targets() []Target {
 			Next:  "serve with github.com/ashlar-go/ashlar/serve/lambda; the head of deploy/lambda/template.yaml says how to build and send it",
 			files: map[string]string{"lambda": "deploy/lambda"},
 		},
+		{
+			Name: "github", About: "GitHub Actions: verify, deliver to Kubernetes, roll back; it writes kubernetes too",
+			Next: "go get -tool github.com/ashlar-go/ashlar/cmd/ashlar, for what the workflows run\n" +
+				"make the environments staging and production, with the variables KUBE_SERVER, KUBE_CA and PUBLIC_URL, and reviewers for production\n" +
+				"let the clusters believe GitHub's tokens (docs/pipelines.md of the framework says how)",
+			files: map[string]string{"github": ".github/workflows", "kubernetes": "deploy/kubernetes"},
+		},
 	}
 }
 
