@@ -347,6 +347,23 @@ func TestWaitIsBounded(t *testing.T) {
 	}
 }
 
+// TestOneProcessorHasTwoReaders: who reads rows may ask something else beside
+// it, however small the machine is.
+func TestOneProcessorHasTwoReaders(t *testing.T) { //nolint:paralleltest // it changes what the process has
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	d := memory(t, sqlite.Config{Wait: 20 * time.Millisecond})
+	rows, err := d.Query(t.Context(), `SELECT id FROM t`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.All[int](t.Context(), d, `SELECT id FROM t`); err != nil {
+		t.Errorf("beside open rows: %v", err)
+	}
+	if err := rows.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 const endless = `INSERT INTO t (id) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n`
 
 func TestInterruptedWriteLosesItsTransactionOnly(t *testing.T) {

@@ -49,7 +49,9 @@ type Config struct {
 	// use it.
 	Path string
 	// Readers is how many statements outside transactions may run at once.
-	// Zero means GOMAXPROCS. More readers than processors slow the writer.
+	// Zero means GOMAXPROCS, and at least two: who reads rows, or in a reading
+	// transaction, may ask something else beside it on one processor too. More
+	// readers than processors slow the writer.
 	Readers int
 	// Wait bounds how long a statement waits for a reader, the writer or
 	// another process, before it fails with [db.ErrBusy]. Zero means 5s. A
@@ -90,7 +92,7 @@ func openAdapter(ctx context.Context, cfg Config) (*adapter, error) {
 	if cfg.Readers < 0 || cfg.Wait < 0 || cfg.Group < 0 || cfg.Checkpoint < 0 {
 		return nil, errors.New("db/sqlite: Config holds a negative number: zero means the default")
 	}
-	cfg.Readers = cmp.Or(cfg.Readers, runtime.GOMAXPROCS(0))
+	cfg.Readers = cmp.Or(cfg.Readers, max(2, runtime.GOMAXPROCS(0)))
 	cfg.Wait = cmp.Or(cfg.Wait, 5*time.Second)
 	cfg.Group = cmp.Or(cfg.Group, 64)
 	cfg.Checkpoint = cmp.Or(cfg.Checkpoint, 4000)
