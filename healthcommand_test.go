@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,9 @@ import (
 // health runs the command against an admin listener.
 func health(t *testing.T, admin string, args ...string) (out string, code int) {
 	t.Helper()
+	if !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--timeout") }) {
+		args = append(slices.Clip(args), "--timeout=1m") // the machine may be busy
+	}
 	cmd := app(t, "good", []string{"ASHLAR_ADMIN_ADDR=" + admin}, append([]string{"health"}, args...)...)
 	return output(t, cmd)
 }
@@ -95,7 +99,7 @@ func TestHealthNeedsNoSettings(t *testing.T) {
 	cmd := app(t, "good", []string{
 		"ASHLAR_ADMIN_ADDR=" + strings.TrimPrefix(live.URL, "http://"),
 		"ASHLAR_ENV=production", "DATABASE_URL=nonsense",
-	}, "health")
+	}, "health", "--timeout=1m")
 	began := time.Now()
 	if out, code := output(t, cmd); code != 0 {
 		t.Errorf("%d %q after %s", code, out, time.Since(began))

@@ -198,7 +198,7 @@ func child(t *testing.T, url string) *process {
 // begins waits until the process has begun so many jobs.
 func (p *process) begins(t *testing.T, n int) {
 	t.Helper()
-	late := time.AfterFunc(time.Minute, func() { _ = p.cmd.Process.Kill() })
+	late := time.AfterFunc(3*time.Minute, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
 	for p.lines.Scan() {
 		if strings.HasPrefix(p.lines.Text(), "begun ") {
@@ -207,7 +207,7 @@ func (p *process) begins(t *testing.T, n int) {
 			}
 		}
 	}
-	t.Fatalf("the process ended, or a minute did, %d jobs early: %v", n, p.cmd.Wait())
+	t.Fatalf("the process ended, or three minutes did, %d jobs early: %v", n, p.cmd.Wait())
 }
 
 // kill ends the process as a power cut would. It may be called twice.

@@ -37,7 +37,7 @@ type platform struct {
 }
 
 // wait is how long a test waits for what must come.
-const wait = 30 * time.Second
+const wait = 2 * time.Minute
 
 // function serves h on a platform until the test ends.
 func function(t *testing.T, h http.HandlerFunc, cfg lambda.Config, set ...func(*platform)) *platform {

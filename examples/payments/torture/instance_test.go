@@ -84,7 +84,7 @@ func (i *instance) address() string {
 
 // start starts the process and waits until it serves.
 func (i *instance) start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	cmd := exec.Command(program)
 	cmd.Dir, cmd.Env, cmd.Stderr = i.dir, i.env, i.log
@@ -143,7 +143,7 @@ func (i *instance) read(out io.Reader, serving chan<- [2]string) {
 func (i *instance) kill() { _ = i.end(syscall.SIGKILL, time.Minute) }
 
 // stop asks the process to end, as a rolling deployment does.
-func (i *instance) stop() error { return i.end(syscall.SIGTERM, 40*time.Second) }
+func (i *instance) stop() error { return i.end(syscall.SIGTERM, 2*time.Minute) }
 
 func (i *instance) end(how syscall.Signal, patience time.Duration) error {
 	i.mu.Lock()

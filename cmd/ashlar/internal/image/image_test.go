@@ -292,7 +292,7 @@ func TestThePaymentsImage(t *testing.T) {
 	if err := app.Start(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.AfterFunc(time.Minute, func() { _ = app.Process.Kill() })
+	late := time.AfterFunc(3*time.Minute, func() { _ = app.Process.Kill() })
 	defer late.Stop()
 	served := false
 	for lines := bufio.NewScanner(out); lines.Scan(); {
