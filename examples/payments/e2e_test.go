@@ -119,7 +119,7 @@ func browse(t *testing.T, script string, env ...string) {
 // run runs a script to its end.
 func (s *stage) run(t *testing.T, folder string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir = folder

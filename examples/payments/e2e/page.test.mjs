@@ -8,7 +8,7 @@ import { Payments } from './payments.js';
 import { baseUrl, cutAll, kill, loseAnswer, password, refuse, restart, stall, until } from './stage.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const wait = 30_000;
+const wait = 100_000;
 
 let browser;
 let noise = []; // what must not be: exceptions, violations of the policy, requests to elsewhere

@@ -27,7 +27,7 @@ export const kill = () => control('kill');
 export const seen = () => control('seen');
 
 /** Waits for a condition. */
-export async function until(what, condition, ms = 30_000) {
+export async function until(what, condition, ms = 100_000) {
   for (const end = Date.now() + ms; ;) {
     const value = await condition();
     if (value) return value;
