@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ashlar-go/ashlar/internal/backing"
 )
 
 // program finds a program by the environment variable or in PATH. The test is
@@ -101,7 +102,7 @@ func startPrometheus(t *testing.T, binary, target string, flags ...string) prome
 	var out bytes.Buffer
 	const tries = 5 // somebody else may be quicker at a port that was free
 	for range tries {
-		addr := freeAddr(t)
+		addr := "127.0.0.1:" + backing.Port(t)
 		arguments := append([]string{"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + addr}, flags...)
 		server := exec.Command(binary, arguments...)
 		server.Stdout, server.Stderr = &out, &out
@@ -123,20 +124,9 @@ func startPrometheus(t *testing.T, binary, target string, flags ...string) prome
 	return prometheusServer{}
 }
 
-// freeAddr is an address of loopback where nobody listens now.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // ready waits until the server answers; it does not when it ended.
 func ready(addr string, done <-chan error) bool {
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(lost); time.Now().Before(deadline); {
 		select {
 		case <-done:
 			return false

@@ -44,7 +44,7 @@ type Config struct {
 	// the first callers wait when Redis falls silent.
 	Timeout time.Duration
 	// DialTimeout bounds the way to the first answer of a new connection, and
-	// so Open. Zero means 1s.
+	// so Open. Zero means 1s, or Timeout where that is longer.
 	DialTimeout time.Duration
 	// Changed, if set, is told each time that Redis goes away, with the reason,
 	// and with nil when it is back. It must not block.
@@ -138,7 +138,7 @@ func (c Config) parse() (*settings, error) {
 	}
 	s.prefix = cmp.Or(c.Prefix, query.Get("prefix"), "ashlar:")
 	s.channel = s.prefix + strconv.Itoa(s.SelectDB) + ":"
-	s.tune(cmp.Or(c.DialTimeout, time.Second))
+	s.tune(cmp.Or(c.DialTimeout, max(time.Second, s.timeout)))
 	return s, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,22 +59,12 @@ func authority(t *testing.T, names ...string) (cert, key string, roots *x509.Cer
 	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "EC PRIVATE KEY", encoded), roots
 }
 
-func port(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
 // P12.11: the server's certificate is verified, name and all.
 func TestRedisWithTLS(t *testing.T) {
 	t.Parallel()
 	cert, key, roots := authority(t, "localhost")
 	_, _, strangers := authority(t, "localhost")
-	at := port(t)
+	at := backing.Port(t)
 	backing.RedisServer(t, "--tls-port", at, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
 
 	works(t, up(t, redis.Config{URL: "rediss://localhost:" + at, Roots: roots}))
@@ -115,7 +104,7 @@ func TestRedisCluster(t *testing.T) {
 	const nodes, slots = 3, 16384
 	list := make([]*backing.RedisProcess, nodes)
 	for i := range list {
-		bus := port(t)
+		bus := backing.Port(t)
 		list[i] = backing.RedisServer(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000")
 		tell(t, list[i].Addr(), fmt.Sprintf("CLUSTER ADDSLOTSRANGE %d %d", i*slots/nodes, (i+1)*slots/nodes-1))
 		host, at, _ := net.SplitHostPort(list[i].Addr())
@@ -170,7 +159,7 @@ func TestRedisSentinel(t *testing.T) {
 	})
 
 	conf := filepath.Join(t.TempDir(), "sentinel.conf")
-	sentinel := net.JoinHostPort("127.0.0.1", port(t))
+	sentinel := net.JoinHostPort("127.0.0.1", backing.Port(t))
 	_, sentinelPort, _ := net.SplitHostPort(sentinel)
 	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor main %s %s 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", sentinelPort, host, at)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
@@ -189,7 +178,8 @@ func TestRedisSentinel(t *testing.T) {
 		conn.Close()
 		return strings.Contains(tell(t, sentinel, "SENTINEL MASTERS"), "num-slaves\r\n$1\r\n1")
 	})
-	client := up(t, redis.Config{URL: "redis://" + sentinel + "?master_set=main", Timeout: time.Second, DialTimeout: 2 * time.Second})
+	client := open(t, redis.Config{URL: "redis://" + sentinel + "?master_set=main", Timeout: time.Second, DialTimeout: 2 * time.Second})
+	eventually(t, "it is there", func() bool { return client.Err() == nil })
 	works(t, client)
 	first.Kill()
 	limits := client.Limits()

@@ -13,7 +13,7 @@ import (
 )
 
 // wait bounds what a bus may need to deliver a message to a test.
-const wait = 10 * time.Second
+const wait = 2 * time.Minute
 
 // RunBus checks the bus behind open, which returns one for one test alone: on
 // it there are no other messages.

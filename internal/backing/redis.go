@@ -66,11 +66,7 @@ func RedisServer(tb testing.TB, options ...string) *RedisProcess {
 	tb.Cleanup(s.Kill)
 	const attempts = 5
 	for range attempts { // another program may take the port first
-		port, err := anyPort()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		dir := tb.TempDir()
+		port, dir := Port(tb), tb.TempDir()
 		s.addr, s.pidfile = net.JoinHostPort("127.0.0.1", port), filepath.Join(dir, "pid")
 		s.command = append([]string{
 			program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
@@ -82,6 +78,17 @@ func RedisServer(tb testing.TB, options ...string) *RedisProcess {
 	}
 	tb.Fatalf("start Redis: %v", err)
 	return nil
+}
+
+// Port is a port of loopback where nobody listens, for a server that the test
+// starts itself.
+func Port(tb testing.TB) string {
+	tb.Helper()
+	port, err := anyPort()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return port
 }
 
 // run starts the process and waits until it answers.
