@@ -157,7 +157,7 @@ func TestACommitInDoubt(t *testing.T) {
 	d := open(t, postgres.Config{URL: url})
 	statements(t, d, `CREATE TABLE t (n BIGINT)`, `INSERT INTO t VALUES (1)`)
 	runs := 0
-	err := within(t, time.Second, func(ctx context.Context) error {
+	err := within(t, 5*time.Second, func(ctx context.Context) error {
 		_, err := db.InTx(ctx, d, func(tx *db.Tx) (int64, error) {
 			runs++
 			n, err := db.Exec(ctx, tx, `UPDATE t SET n = 2`)
@@ -177,7 +177,7 @@ func TestACommitInDoubt(t *testing.T) {
 	}
 
 	// Before its commit there is no doubt.
-	err = within(t, time.Second, func(ctx context.Context) error {
+	err = within(t, time.Minute, func(ctx context.Context) error {
 		_, err := db.InTx(ctx, d, func(tx *db.Tx) (int64, error) {
 			n, err := db.Exec(ctx, tx, `UPDATE t SET n = 3`)
 			p.cut()
