@@ -242,7 +242,7 @@ func TestAStatementThatTakesTooLong(t *testing.T) {
 	for name, pooler := range map[string]bool{"by the session's limit": false, "behind a pooler": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := open(t, postgres.Config{URL: backing.Postgres(t), StatementTimeout: 100 * time.Millisecond, Pooler: pooler})
+			d := open(t, postgres.Config{URL: backing.Postgres(t), StatementTimeout: time.Second, Pooler: pooler})
 			_, err := db.One[string](t.Context(), d, `SELECT CAST(pg_sleep(60) AS TEXT)`)
 			unavailable(t, err, "timeout", "pg_sleep")
 			_, err = d.Exec(t.Context(), `SELECT pg_sleep(60)`)
