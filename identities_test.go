@@ -332,7 +332,7 @@ func TestAProviderCanAskForTheSecondFactorToo(t *testing.T) {
 // P10.9: who signs in through a provider is held to the limit of sign-ins too.
 func TestSigningInWithAProviderIsLimited(t *testing.T) {
 	t.Parallel()
-	app, service := identityApp(t, "ASHLAR_LIMIT_SIGN_IN", "3/1m")
+	app, service := identityApp(t, "ASHLAR_LIMIT_SIGN_IN", "3/1h")
 	signIn, err := oidc.New(oidc.Config{
 		Origin: "https://pay.test", Identities: service, Log: app.App.Log,
 		Providers: []oidc.Provider{{Name: "corp", Issuer: smallProvider(t).URL, ClientID: "pay"}},

@@ -121,33 +121,35 @@ func TestTheDeniedSpendNothing(t *testing.T) {
 
 // P9.10: an operation with a limit of its own always says where its callers
 // stand, others when it matters; and a refusal is a problem that says when to
-// come back.
+// come back, to the second: time stands still meanwhile.
 func TestLimitFields(t *testing.T) {
 	t.Parallel()
-	app := limited(t, "ASHLAR_LIMIT_ADDRESS", "4/1h")
-	ann := app.AsRole("ann", "one", "clerk")
-	first := ashlartest.Call[greeting](ann, "mine", name{"a"})
-	if first.Header("RateLimit") != `"mine";r=1;t=1800` || first.Header("RateLimit-Policy") != `"mine";q=2;w=3600` {
-		t.Errorf("got %q, %q", first.Header("RateLimit"), first.Header("RateLimit-Policy"))
-	}
-	ashlartest.Call[greeting](ann, "mine", name{"a"}).OK()
-	third := ashlartest.Call[greeting](ann, "mine", name{"a"}).Fails(fault.ErrLimited)
-	if third.Status != 429 || !strings.Contains(third.Detail, "2/1h is the limit") {
-		t.Errorf("got %+v", third)
-	}
-	w := ashlartest.Call[greeting](ann, "mine", name{"a"})
-	if w.Header("RateLimit") != `"mine";r=0;t=1800` || w.Header("Retry-After") != "1800" || !strings.Contains(w.Body(), `"violated-policies":["mine"]`) {
-		t.Errorf("got %q, %q, %s", w.Header("RateLimit"), w.Header("Retry-After"), w.Body())
-	}
-	for i, want := range []string{"", "", `"address";r=1;t=2700`, `"address";r=0;t=3600`, `"address";r=0;t=900`} {
-		w := from(app, "192.0.2.77:1", "GET", "/open/a", "")
-		if got := w.Header().Get("RateLimit"); got != want {
-			t.Errorf("call %d: got %q, want %q", i, got, want)
+	synctest.Test(t, func(t *testing.T) {
+		app := limited(t, "ASHLAR_LIMIT_ADDRESS", "4/1h")
+		ann := app.AsRole("ann", "one", "clerk")
+		first := ashlartest.Call[greeting](ann, "mine", name{"a"})
+		if first.Header("RateLimit") != `"mine";r=1;t=1800` || first.Header("RateLimit-Policy") != `"mine";q=2;w=3600` {
+			t.Errorf("got %q, %q", first.Header("RateLimit"), first.Header("RateLimit-Policy"))
 		}
-		if limited := w.Code == 429; limited != (i == 4) || limited && w.Header().Get("Retry-After") != "900" {
-			t.Errorf("call %d: got %d, Retry-After %q", i, w.Code, w.Header().Get("Retry-After"))
+		ashlartest.Call[greeting](ann, "mine", name{"a"}).OK()
+		third := ashlartest.Call[greeting](ann, "mine", name{"a"}).Fails(fault.ErrLimited)
+		if third.Status != 429 || !strings.Contains(third.Detail, "2/1h is the limit") {
+			t.Errorf("got %+v", third)
 		}
-	}
+		w := ashlartest.Call[greeting](ann, "mine", name{"a"})
+		if w.Header("RateLimit") != `"mine";r=0;t=1800` || w.Header("Retry-After") != "1800" || !strings.Contains(w.Body(), `"violated-policies":["mine"]`) {
+			t.Errorf("got %q, %q, %s", w.Header("RateLimit"), w.Header("Retry-After"), w.Body())
+		}
+		for i, want := range []string{"", "", `"address";r=1;t=2700`, `"address";r=0;t=3600`, `"address";r=0;t=900`} {
+			w := from(app, "192.0.2.77:1", "GET", "/open/a", "")
+			if got := w.Header().Get("RateLimit"); got != want {
+				t.Errorf("call %d: got %q, want %q", i, got, want)
+			}
+			if limited := w.Code == 429; limited != (i == 4) || limited && w.Header().Get("Retry-After") != "900" {
+				t.Errorf("call %d: got %d, Retry-After %q", i, w.Code, w.Header().Get("Retry-After"))
+			}
+		}
+	})
 }
 
 // A limit refuses before the body is read.
@@ -264,32 +266,34 @@ func TestBadCredentialsAreCounted(t *testing.T) {
 // The defaults hold where the configuration was made in code, too.
 func TestLimitsAreOnByDefault(t *testing.T) {
 	t.Parallel()
-	loaded, err := config.Load[ashlar.Config](config.Map(map[string]string{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if loaded.PerPrincipal != limit.Per(5000, time.Second) || loaded.PerAddress != limit.Per(200, 2*time.Second) || loaded.PerSignIn != limit.Per(60, time.Minute) {
-		t.Errorf("got %v, %v, %v", loaded.PerPrincipal, loaded.PerAddress, loaded.PerSignIn)
-	}
-	loaded.DatabaseURL, loaded.DataDir = config.NewSecret("sqlite::memory:"), t.TempDir()
-	loaded.PerPrincipal, loaded.PerAddress, loaded.PerSignIn = limit.Rate{}, limit.Rate{}, limit.Rate{}
-	app, err := ashlar.Open(t.Context(), loaded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer app.Close()
-	app.Mount(ashlar.Module{Name: "open", Operations: []op.Operation{op.Query("open", "GET /open/{name}", greet, op.Public())}})
-	h, err := app.Handler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 10_000 {
-		w := httptest.NewRecorder()
-		if h.ServeHTTP(w, httptest.NewRequest("GET", "/open/a", nil)); w.Code == 429 {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		loaded, err := config.Load[ashlar.Config](config.Map(map[string]string{}))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	t.Error("ten thousand calls of one address were answered")
+		if loaded.PerPrincipal != limit.Per(5000, time.Second) || loaded.PerAddress != limit.Per(200, 2*time.Second) || loaded.PerSignIn != limit.Per(60, time.Minute) {
+			t.Errorf("got %v, %v, %v", loaded.PerPrincipal, loaded.PerAddress, loaded.PerSignIn)
+		}
+		loaded.DatabaseURL, loaded.DataDir = config.NewSecret("sqlite::memory:"), t.TempDir()
+		loaded.PerPrincipal, loaded.PerAddress, loaded.PerSignIn = limit.Rate{}, limit.Rate{}, limit.Rate{}
+		app, err := ashlar.Open(t.Context(), loaded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer app.Close()
+		app.Mount(ashlar.Module{Name: "open", Operations: []op.Operation{op.Query("open", "GET /open/{name}", greet, op.Public())}})
+		h, err := app.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10_000 {
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, httptest.NewRequest("GET", "/open/a", nil)); w.Code == 429 {
+				return
+			}
+		}
+		t.Error("ten thousand calls of one address were answered")
+	})
 }
 
 func TestLimitSettings(t *testing.T) {
