@@ -119,9 +119,25 @@ func inherit(ctx context.Context, c *Cache, e *entry) {
 	for _, hash := range e.tags {
 		f.add(hash)
 	}
-	if len(e.tags) > 0 {
-		f.asOf = min(f.asOf, max(e.asOf, c.tags.asOf.Load()))
+	if len(e.tags) == 0 {
+		return
 	}
+	// What the journal has told since vouches for an entry only if it has not
+	// invalidated it: whoever waited for a load gets what was touched meanwhile.
+	told := c.tags.asOf.Load()
+	if !c.tags.untouched(e.tags, e.born) {
+		told = e.asOf
+	}
+	f.asOf = min(f.asOf, max(e.asOf, told))
+}
+
+// take has a load answer with an entry that it did not make itself, and depend
+// on what that depends on.
+func (f *flight) take(e *entry, asOf int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.entry, f.err = e, nil
+	f.tags, f.asOf = slices.Clip(e.tags), min(f.asOf, asOf)
 }
 
 // touched reports whether something the load is made of, as far as it has said
@@ -259,7 +275,7 @@ func (k *kind) resolve(f *flight, hash uint64, key string, fn func(context.Conte
 	fallback := k.peek(hash, key)
 	if e := k.fetch(f, key); e != nil {
 		if f.began < e.fresh {
-			f.entry, f.err = e, nil
+			f.take(e, e.asOf)
 			return
 		}
 		if fallback == nil || fallback.last < e.last {
@@ -279,7 +295,7 @@ func (k *kind) resolve(f *flight, hash uint64, key string, fn func(context.Conte
 		gone, _ := fault.Of(err)
 		f.entry = k.entry(f, key, nil, bare(gone), k.rules.Missing)
 	case k.excuse(fallback, err):
-		f.entry = fallback
+		f.take(fallback, f.asOf) // the bound does not hold for it
 	default:
 		f.err = err
 	}

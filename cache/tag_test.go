@@ -192,6 +192,40 @@ func TestAnyTagCanBeInvalidated(t *testing.T) {
 	}
 }
 
+// Somebody else's load that has read long ago, and a journal that starts anew
+// while it is waited for.
+func TestALoadIsAsOldAsWhatItWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal()
+		c := open(t, cache.Config{Journal: j, Bound: 5 * time.Second})
+		inner := view(t, c, cache.Rules[payment]{Name: "inner"})
+		outer := view(t, c, cache.Rules[payment]{Name: "outer"})
+		tell := told(t, c, j)
+		s := &source{}
+		slowly := func(ctx context.Context) (payment, error) {
+			p, err := s.load(ctx) // reads now
+			time.Sleep(15 * time.Second)
+			cache.Tag(ctx, "payment/pay_1")
+			return p, err
+		}
+		of := func(ctx context.Context) (payment, error) { return inner.Get(ctx, "pay_1", slowly) }
+		go inner.Get(t.Context(), "pay_1", slowly)
+		time.Sleep(time.Second)
+		s.amount.Store(1) // elsewhere
+		time.Sleep(4 * time.Second)
+		go outer.Get(t.Context(), "pay_1", of) // waits for the load, which may be five seconds old
+		go func() {
+			time.Sleep(3 * time.Second)
+			tell(cache.Batch{Position: 2, AsOf: time.Now(), Reset: true})
+		}()
+		time.Sleep(2500 * time.Millisecond)
+		if p, err := outer.Get(t.Context(), "pay_1", of); p.Amount != 1 || err != nil {
+			t.Errorf("got %v, %v, of what was replaced 6.5s before the call", p, err)
+		}
+	})
+}
+
 func TestALoadThatAsksForItselfIsAnError(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})

@@ -203,7 +203,7 @@ func (k *kind) open(f *flight, key string, data []byte, asOf int64) *entry {
 	e := &entry{of: k, key: key, tags: tags, born: f.born, asOf: f.began, position: position}
 	if len(tags) > 0 {
 		e.asOf = asOf
-		if !c.tags.current(tags, position, asOf) || c.late(e, c.now()) {
+		if !c.tags.current(tags, position, asOf) || c.now()-asOf > int64(c.bound) {
 			return nil
 		}
 	}

@@ -337,3 +337,29 @@ func TestClocksMayDiffer(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsInvalidatedWhileItIsDecodedIsNotUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		remote, s := newStore(), &source{tags: []string{"payment/pay_1"}}
+		rules := cache.Rules[payment]{
+			Encode: func(payment) ([]byte, error) { return nil, nil },
+			Decode: func([]byte) (payment, error) { time.Sleep(time.Second); return payment{}, nil },
+		}
+		var c *cache.Cache
+		var v *cache.View[payment]
+		for range 2 {
+			j := newJournal()
+			c = open(t, cache.Config{Remote: remote, Journal: j, Version: "1"})
+			v = view(t, c, rules)
+			told(t, c, j)
+			go v.Get(t.Context(), "pay_1", s.load)
+			synctest.Wait() // the first gives it to the remote tier, the second decodes it
+		}
+		s.amount.Store(1)
+		c.Invalidate(t.Context(), nil, "payment/pay_1")
+		if got := get(t, v, s); got != 1 {
+			t.Errorf("got %d, which had been invalidated before the call", got)
+		}
+	})
+}

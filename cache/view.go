@@ -190,12 +190,13 @@ func find[K string | []byte](k *kind, hash uint64, key K) (*entry, Found) {
 		return nil, Absent
 	}
 	now := c.now()
+	late := c.late(e, now) // before it is asked whether what was told then has touched it
 	switch {
 	case !c.tags.untouched(e.tags, e.born):
 	case now < e.last && now < e.excused.Load():
 		k.counts.excused.Add(1)
 		return e, Kept
-	case c.late(e, now):
+	case late:
 		k.counts.late.Add(1)
 	case now < e.fresh:
 		k.counts.hits.Add(1)
