@@ -129,11 +129,12 @@ func compare(t testing.TB, ours http.Handler, theirs *oracle.Schema, r request) 
 
 // differ returns how two outcomes are alike, or what is different.
 //
-// One error is enough for one null: "If a field which experiences a field error
-// was raised is non-null, …  all other fields of it may be cancelled" (6.4.4,
-// Handling Execution Errors). The other implementation goes on and tells of more.
-// So each of our errors must be one of theirs, and each null that an error made
-// must have an error with us.
+// One error is enough for one null. When an error has made a field null and the
+// field is one that cannot be, what holds it is null too, and section 6.4.4 of
+// the specification (Handling Execution Errors) lets an executor leave undone,
+// and untold, what else stood in it. We do; the other implementation goes on and
+// tells of more. So each of our errors must be one of theirs, and each null that
+// an error made must have an error with us.
 func differ(ours, theirs outcome) string {
 	switch {
 	case ours.data != theirs.data:
