@@ -8,8 +8,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/ashlartest"
+	"github.com/ashlar-go/ashlar/internal/nodejs"
 	"github.com/ashlar-go/ashlar/tsclient"
 )
 
@@ -82,7 +82,43 @@ func TestTheClientCompiles(t *testing.T) {
 func TestTheClientInNode(t *testing.T) {
 	t.Parallel()
 	folder := nodeFolder(t, "client.test.mjs", "stage.mjs", "../"+clientScript)
-	newStage(t).run(t, folder, "--experimental-websocket", "--test", "client.test.mjs")
+	newStage(t).run(t, "node", folder, "--experimental-websocket", "--test", "client.test.mjs")
+}
+
+// TestTheClientInOtherRuntimes has Deno and Bun do the same.
+func TestTheClientInOtherRuntimes(t *testing.T) {
+	t.Parallel()
+	folder := nodeFolder(t, "client.test.mjs", "stage.mjs", "../"+clientScript)
+	runtimes, err := nodejs.Installed("payments-runtimes", "e2e/runtimes")
+	if err != nil {
+		missing(t, err)
+	}
+	for name, command := range map[string]struct {
+		program string
+		args    []string
+	}{
+		"Deno": {"@deno/*/deno", []string{"test", "--no-check", "--allow-net", "--allow-env", "client.test.mjs"}},
+		"Bun":  {"@oven/*/bin/bun", []string{"test", "--timeout", "240000", "./client.test.mjs"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found, err := filepath.Glob(filepath.Join(runtimes, "node_modules", command.program))
+			if err != nil || len(found) == 0 {
+				missing(t, fmt.Errorf("no package of %s is for this system (%w)", name, errors.ErrUnsupported))
+			}
+			newStage(t).run(t, found[0], folder, command.args...)
+		})
+	}
+}
+
+// missing skips a test for want of a program, unless ASHLAR_TEST_STRICT says that
+// nothing may be skipped.
+func missing(t *testing.T, err error) {
+	t.Helper()
+	if os.Getenv("ASHLAR_TEST_STRICT") == "1" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
 }
 
 // TestThePageInChromium uses the merchant page in a real browser: two windows,
@@ -105,23 +141,20 @@ func browse(t *testing.T, script string, env ...string) {
 	t.Helper()
 	program, err := exec.LookPath(cmp.Or(os.Getenv("ASHLAR_TEST_CHROMIUM"), "chromium"))
 	if err != nil {
-		if os.Getenv("ASHLAR_TEST_STRICT") == "1" {
-			t.Fatal("chromium is missing: ", err)
-		}
-		t.Skip("chromium is missing; install it or name it in ASHLAR_TEST_CHROMIUM: ", err)
+		missing(t, fmt.Errorf("chromium is missing; install it or name it in ASHLAR_TEST_CHROMIUM: %w", err))
 	}
 	folder := nodeFolder(t, script, "stage.mjs", "../"+clientScript)
 	s := newStage(t, env...)
 	s.script = append(s.script, "CHROMIUM="+program, "PICTURES="+cmp.Or(os.Getenv("ASHLAR_TEST_SCREENSHOTS"), t.ArtifactDir()))
-	s.run(t, folder, "--test", script)
+	s.run(t, "node", folder, "--test", script)
 }
 
 // run runs a script to its end.
-func (s *stage) run(t *testing.T, folder string, args ...string) {
+func (s *stage) run(t *testing.T, program, folder string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "STAGE="+s.proxy.URL, "CONTROL="+s.orders.URL, "NO_COLOR=1")
 	cmd.Env = append(cmd.Env, s.script...)
@@ -140,10 +173,7 @@ func nodeFolder(t *testing.T, files ...string) string {
 	t.Helper()
 	packages, err := nodePackages()
 	if err != nil {
-		if os.Getenv("ASHLAR_TEST_STRICT") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		missing(t, err)
 	}
 	folder := t.TempDir()
 	if err := os.Symlink(packages, filepath.Join(folder, "node_modules")); err != nil {
@@ -165,53 +195,6 @@ var nodePackages = sync.OnceValues(func() (string, error) {
 	if _, err := exec.LookPath("node"); err != nil {
 		return "", fmt.Errorf("Node.js is missing, which runs the client: %w", err)
 	}
-	fingerprint := sha256.New()
-	files := map[string][]byte{}
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join("e2e", name))
-		if err != nil {
-			return "", err
-		}
-		fingerprint.Write(text)
-		files[name] = text
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	folder := filepath.Join(cache, "ashlar-test", "payments-e2e-"+hex.EncodeToString(fingerprint.Sum(nil)[:8]))
-	packages := filepath.Join(folder, "node_modules")
-	if _, err := os.Stat(folder); err == nil {
-		return packages, nil
-	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return "", fmt.Errorf("npm is missing, which installs what the tests need: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o700); err != nil {
-		return "", err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(folder), "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(work)
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(work, name), text, 0o600); err != nil {
-			return "", err
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir = work
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("the packages of e2e cannot be installed: %w\n%s", err, out)
-	}
-	if err := os.Rename(work, folder); err != nil {
-		if _, missing := os.Stat(folder); missing != nil { // nobody was quicker
-			return "", err
-		}
-	}
-	return packages, nil
+	folder, err := nodejs.Installed("payments-e2e", "e2e")
+	return filepath.Join(folder, "node_modules"), err
 })
