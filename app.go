@@ -18,6 +18,7 @@ import (
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/db/postgres"
 	"github.com/ashlar-go/ashlar/event"
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/graphql"
 	"github.com/ashlar-go/ashlar/health"
 	"github.com/ashlar-go/ashlar/idem"
@@ -64,11 +65,18 @@ type App struct {
 	// [op.CPU], the hashing of passwords, and what the app runs by [work.Do].
 	Work *work.Pool
 
+	// CommonPasswords has the passwords taken that are guessed first, such as
+	// password1: for an API whose contract asks for a length and no more. It is
+	// a loose setting. Set it before Run.
+	CommonPasswords bool
+
 	cfg            Config
 	lines          *logs.Buffer // what Log writes to, as it was opened
 	level          *logs.Level  // of Log, as it was opened
 	logFile        io.Closer    // nil where Log goes to standard output
 	copies         []logCopy
+	scheme         auth.Scheme // before the token of a request
+	form           *fault.Form // of failures; nil for problem documents
 	signing        *auth.Keys
 	tokens         *auth.Tokens
 	revocations    *auth.Revocations
@@ -179,6 +187,7 @@ func newApp(cfg Config) *App {
 		docs:    op.Docs{},
 		health:  &health.Checks{},
 		metrics: metric.New(),
+		scheme:  auth.BearerScheme,
 
 		revocations:    auth.NewRevocations(nil),
 		replicaChanges: make(chan replicaChange, unreadChanges),
@@ -233,6 +242,28 @@ func (a *App) Relations() []op.Relation { return slices.Clone(a.relations) }
 // is its own affair.
 func (a *App) Handle(pattern string, h http.Handler) {
 	a.raw = append(a.raw, rawHandler{pattern, h})
+}
+
+// Faults has failures answered in a body of the API's own, by all operations and
+// wherever none was found; problem documents otherwise. Callers that name
+// application/problem+json in Accept get those all the same, the generated
+// clients among them. GraphQL, the messages of sockets and what cannot be read as
+// a request at all keep their form.
+func (a *App) Faults(form *fault.Form) {
+	if a.form != nil {
+		a.note(errors.New("Faults is called twice; an API has one form of failures"))
+	}
+	a.form = form
+}
+
+// TokenScheme is the word before the token in an Authorization header, for a
+// contract that has another than Bearer. Bearer is understood too.
+func (a *App) TokenScheme(scheme auth.Scheme) {
+	if !scheme.Valid() {
+		a.note(fmt.Errorf("TokenScheme(%q) is no word for tokens: letters, digits and hyphens, and not the name of another scheme", scheme))
+		return
+	}
+	a.scheme = scheme
 }
 
 func (a *App) note(err error) {

@@ -33,12 +33,14 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "good":
 		ashlar.Main(func(ctx context.Context) error { return run(ctx, greetings()) })
+	case "wired":
+		ashlar.Main(func(ctx context.Context) error { return run(ctx, greetings(), wire) })
 	case "mistaken":
 		ashlar.Main(func(ctx context.Context) error { return run(ctx, mistaken()) })
 	}
 }
 
-func run(ctx context.Context, m ashlar.Module) error {
+func run(ctx context.Context, m ashlar.Module, more ...func(*ashlar.App)) error {
 	cfg, err := config.Load[ashlar.Config](os.LookupEnv)
 	if err != nil {
 		return err
@@ -52,6 +54,9 @@ func run(ctx context.Context, m ashlar.Module) error {
 	app.GrantAll("admin")
 	app.Mount(ashlar.SignIn(app))
 	app.Mount(m)
+	for _, with := range more {
+		with(app)
+	}
 	return app.Run(ctx)
 }
 
@@ -162,6 +167,9 @@ func TestCommandLine(t *testing.T) {
 		"a command that needs another":          {args: []string{"migrate"}, code: 2, want: []string{"up", "down", "status"}},
 		"operations as a table":                 {args: []string{"ops"}, want: []string{"greetings.private", "GET /private/{name}", "greetings:read", "admin clerk", "auth.login", "credentials_wrong"}},
 		"a permission that no role was granted": {args: []string{"ops"}, want: []string{"greetings:lock  admin  "}},
+		"operations of a contract of its own":   {which: "wired", args: []string{"ops"}, want: []string{"public, recognized", "ignores-body", "Authorization: Token", "ashlar_test.refusal (application/json), and as application/problem+json where Accept names it"}},
+		"its client in Go":                      {which: "wired", args: []string{"client", "go"}, want: []string{`const scheme = "Token"`, `name: "wired.see", method: "GET", path: "/see", keyed: false, open: false`}},
+		"its client in TypeScript":              {which: "wired", args: []string{"client", "ts"}, want: []string{"const scheme = 'Token'", "{ name: 'wired.see', method: 'GET', path: '/see' }"}},
 		"the document":                          {args: []string{"openapi"}, want: []string{`"openapi": "3.1`, "/hello/{name}"}},
 		"the document as YAML":                  {args: []string{"openapi", "--yaml"}, want: []string{"openapi: ", "/hello/{name}:"}},
 		"the settings":                          {args: []string{"config"}, want: []string{"ASHLAR_ADDR", "DATABASE_URL"}},

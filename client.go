@@ -24,7 +24,7 @@ func (c clientTS) run(_ context.Context, a *App, io console) error {
 	if c.Name == "" {
 		c.Name = a.title()
 	}
-	source, err := tsclient.Source(tsclient.Info{Name: c.Name}, a.operations)
+	source, err := tsclient.Source(tsclient.Info{Name: c.Name, Scheme: string(a.scheme)}, a.operations)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ type clientGo struct {
 func (clientGo) declared() {}
 
 func (c clientGo) run(_ context.Context, a *App, io console) error {
-	source, err := goclient.Source(goclient.Info{Package: c.Package}, a.operations)
+	source, err := goclient.Source(goclient.Info{Package: c.Package, Scheme: string(a.scheme)}, a.operations)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (f contractFiles) write(all []contract.Acknowledgement) error {
 // promised is the document as it is kept: without the version of the build,
 // which is another each time.
 func (a *App) promised() ([]byte, error) {
-	return openapi.Document(openapi.Info{Title: a.title()}, a.operations)
+	return openapi.Document(openapi.Info{Title: a.title(), Scheme: string(a.scheme), Form: a.form}, a.operations)
 }
 
 // compare returns what has changed since the baseline.

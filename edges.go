@@ -9,6 +9,7 @@ func (a *App) observer(mux *serve.Mux) (serve.Observer, error) {
 		Log: a.Log, TrustedProxies: a.cfg.Proxies, Hosts: a.cfg.Hosts, HSTS: a.cfg.Production(),
 		Done:   a.meters.done,
 		Tracer: a.tracer, TracePeers: a.cfg.TracePeers,
+		Form: a.form,
 	}
 	if len(a.cfg.Origins) == 0 {
 		return o, nil

@@ -29,7 +29,7 @@ func (a *App) Handler() (http.Handler, error) {
 	}
 	mux := &serve.Mux{}
 	cfg := rest.Config{
-		Policy: a.Policy, Authenticate: a.authenticate, Challenge: auth.Challenge,
+		Policy: a.Policy, Authenticate: a.authenticate, Challenge: a.scheme.Challenge,
 		Gate: a.gateOf, Limits: a.limits, Places: a.placesOf,
 		Cache: a.caching, Stale: db.Stale, Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
 	}
@@ -78,7 +78,7 @@ func (a *App) document() ([]byte, error) {
 	if err := op.Check(a.operations); err != nil {
 		return nil, err
 	}
-	return openapi.Document(openapi.Info{Title: a.title(), Version: version()}, a.operations)
+	return openapi.Document(openapi.Info{Title: a.title(), Version: version(), Scheme: string(a.scheme), Form: a.form}, a.operations)
 }
 
 // title names the app in documents: after the first module that brings
@@ -125,10 +125,13 @@ func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 	if who := access.From(r.Context()); !who.Anonymous() {
 		return who, nil
 	}
-	if claims, known := a.tokens.Recall(r); known {
+	if claims, known := a.tokens.RecallBy(a.scheme, r); known {
 		return a.holder(claims), nil
 	}
-	token, present, err := auth.Bearer(r)
+	token, present, err := a.scheme.Token(r)
+	if !present && a.scheme != auth.BearerScheme {
+		token, present, err = auth.Bearer(r)
+	}
 	if err != nil {
 		return access.Principal{}, err
 	}

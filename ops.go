@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ashlar-go/ashlar/auth"
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/limit"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/openapi"
@@ -30,10 +32,22 @@ func (c opsCommand) run(_ context.Context, a *App, io console) error {
 			s.Name, s.Method + " " + s.Path, accessOf(s), strings.Join(a.rolesOf(s), " "), promisesOf(s), failsOf(s),
 		}, "\t"))
 	}
-	return io.table(rows...)
+	if err := io.table(rows...); err != nil {
+		return err
+	}
+	if a.scheme != auth.BearerScheme {
+		io.printf("Tokens are sent as Authorization: %s.\n", a.scheme)
+	}
+	if a.form != nil {
+		io.printf("Failures are answered as %s (%s), and as %s where Accept names it.\n", a.form.Type(), a.form.Media(), fault.MediaType)
+	}
+	return nil
 }
 
 func accessOf(s *op.Spec) string {
+	if s.Recognizes {
+		return s.Access.String() + ", recognized"
+	}
 	if s.Access != op.ByPermission {
 		return s.Access.String()
 	}
@@ -85,6 +99,7 @@ func promisesOf(s *op.Spec) string {
 	add(s.Match == op.DemandMatch, "if-match!")
 	add(s.Concurrency > 0, "concurrency(%d)", s.Concurrency)
 	add(s.CPU, "cpu")
+	add(s.IgnoresBody, "ignores-body")
 	for _, q := range s.Quotas {
 		add(true, "limit(%s per %s)", limit.Per(q.N, q.Per).Burst(q.Burst), q.By)
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/live"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
@@ -42,7 +41,7 @@ func (a *App) stream(o op.Operation) (http.Handler, error) {
 
 func (a *App) liveConfig() live.Config {
 	return live.Config{
-		Policy: a.Policy, Authenticate: a.authenticate, Challenge: auth.Challenge,
+		Policy: a.Policy, Authenticate: a.authenticate, Challenge: a.scheme.Challenge,
 		Credentials: []string{"Authorization", "Cookie"},
 		Gate:        func(s *op.Spec) live.Room { return a.gateOf(s) },
 		Places:      func(s *op.Spec) live.Room { return a.placesOf(s) },

@@ -89,6 +89,7 @@ func (c *Client) serve(r *http.Request) *httptest.ResponseRecorder {
 
 func (c *Client) make(method, target, body string) *http.Request {
 	r := httptest.NewRequestWithContext(c.context(), method, target, strings.NewReader(body))
+	r.Header.Set("Accept", "*/*, application/problem+json") // also where the app has failures in a form of its own
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}

@@ -12,6 +12,29 @@ import (
 // section 4.3.2). Another scheme than Bearer counts as absent. A header that
 // starts as Bearer and has no single token, or is there twice, is [ErrToken].
 func Bearer(r *http.Request) (token string, present bool, err error) {
+	return BearerScheme.Token(r)
+}
+
+// A Scheme is the word before the token in an Authorization header. Contracts
+// that are older than RFC 6750, or do not care for it, have others than Bearer.
+type Scheme string
+
+// BearerScheme is that of RFC 6750.
+const BearerScheme Scheme = "Bearer"
+
+// Valid reports whether the word can be a scheme (RFC 9110, section 11.1), and
+// one for tokens: Basic and Digest mean something else.
+func (s Scheme) Valid() bool {
+	for _, other := range []string{"Basic", "Digest", "Negotiate", "NTLM"} {
+		if strings.EqualFold(string(s), other) {
+			return false
+		}
+	}
+	return s != "" && strings.Trim(string(s), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// Token is [Bearer] for another word.
+func (s Scheme) Token(r *http.Request) (token string, present bool, err error) {
 	headers := r.Header["Authorization"]
 	switch len(headers) {
 	case 0:
@@ -21,7 +44,7 @@ func Bearer(r *http.Request) (token string, present bool, err error) {
 		return "", true, ErrToken.Wrap(failure("several Authorization headers"))
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, string(s)) {
 		return "", false, nil
 	}
 	token = strings.Trim(token, " ")
@@ -55,17 +78,20 @@ func token68(s string) bool {
 // section 3): no error code if there was no token, invalid_token for a token
 // that is none, insufficient_scope for a principal who may not. It is empty
 // when err is none of these.
-func Challenge(err error) string {
+func Challenge(err error) string { return BearerScheme.Challenge(err) }
+
+// Challenge is that of the package, for another word.
+func (s Scheme) Challenge(err error) string {
 	coded, ok := fault.Of(err)
 	switch {
 	case !ok:
 		return ""
 	case coded.Code() == ErrToken.Code():
-		return `Bearer realm="api", error="invalid_token"`
+		return string(s) + ` realm="api", error="invalid_token"`
 	case coded.Status() == http.StatusUnauthorized:
-		return `Bearer realm="api"`
+		return string(s) + ` realm="api"`
 	case coded.Status() == http.StatusForbidden:
-		return `Bearer realm="api", error="insufficient_scope"`
+		return string(s) + ` realm="api", error="insufficient_scope"`
 	}
 	return ""
 }

@@ -178,15 +178,19 @@ func (t *Tokens) Verify(_ context.Context, token string) (Claims, error) {
 // minute and nothing was revoked since. Otherwise it knows nothing, and those
 // two have to be asked. Neither the token's letters nor its signature are
 // looked at again, and there are hundreds of the first.
-func (t *Tokens) Recall(r *http.Request) (Claims, bool) {
+func (t *Tokens) Recall(r *http.Request) (Claims, bool) { return t.RecallBy(BearerScheme, r) }
+
+// RecallBy is Recall for another word before the token.
+func (t *Tokens) RecallBy(s Scheme, r *http.Request) (Claims, bool) {
 	headers := r.Header["Authorization"]
 	if len(headers) != 1 {
 		return Claims{}, false
 	}
-	token, bearer := strings.CutPrefix(headers[0], "Bearer ")
-	if !bearer {
+	token, found := strings.CutPrefix(headers[0], string(s))
+	if !found || !strings.HasPrefix(token, " ") {
 		return Claims{}, false
 	}
+	token = token[1:]
 	c, known := t.cache.get(token, t.keys.set.Load(), t.now())
 	if !known || t.revocations != nil && t.revocations.Judge(&c) != nil {
 		return Claims{}, false // Verify says why

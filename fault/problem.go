@@ -150,28 +150,49 @@ func appendMember(b []byte, name, value string) []byte {
 	return append(b, v...)
 }
 
-// Write answers with the problem. One that says when to come back, and every
-// 429 and 503, has the header Retry-After. A problem that cannot be encoded,
-// because of a bad extension member, is answered without its members, and the
-// error is returned for the log.
+// Write answers with the problem, in the [Form] of the response if that has one.
+// A problem that says when to come back, and every 429 and 503, has the header
+// Retry-After. One that cannot be encoded, because of a bad extension member, is
+// answered without its members, and the error is returned for the log.
 func Write(w http.ResponseWriter, p Problem) error {
-	body, encodeErr := p.MarshalJSON()
-	if encodeErr != nil {
-		p.Members = nil
-		var err error
-		if body, err = p.MarshalJSON(); err != nil {
-			return errors.Join(encodeErr, err)
+	if form := FormOf(w); form != nil {
+		return form.write(w, p)
+	}
+	return writeAs(w, p, contentType, nil)
+}
+
+// document is the problem as it is sent, and what could not be encoded of it.
+func (p Problem) document() ([]byte, error) {
+	body, err := p.MarshalJSON()
+	if err == nil {
+		return body, nil
+	}
+	p.Members = nil
+	body, again := p.MarshalJSON()
+	return body, errors.Join(err, again)
+}
+
+// UnmarshalJSON reads a document that was written here. Members that are not
+// known are kept as [json.RawMessage], in no certain order.
+func (p *Problem) UnmarshalJSON(text []byte) error {
+	members := map[string]json.RawMessage{}
+	var known struct {
+		Status  int         `json:"status"`
+		Code    string      `json:"code"`
+		Detail  string      `json:"detail"`
+		TraceID string      `json:"trace_id"`
+		Errors  []Violation `json:"errors"`
+	}
+	if err := errors.Join(json.Unmarshal(text, &known), json.Unmarshal(text, &members)); err != nil {
+		return err
+	}
+	*p = Problem{Status: known.Status, Code: known.Code, Detail: known.Detail, TraceID: known.TraceID, Errors: known.Errors}
+	for name, value := range members {
+		if !slices.Contains(reserved, name) {
+			p.Members = append(p.Members, Member{name, value})
 		}
 	}
-	h := w.Header()
-	h["Content-Type"] = contentType
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	if seconds := p.retryAfter(); seconds > 0 {
-		h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
-	}
-	w.WriteHeader(p.Status)
-	_, err := w.Write(body)
-	return errors.Join(encodeErr, err)
+	return nil
 }
 
 // retryAfter returns the seconds to wait, rounded up, or 0 if nothing says that

@@ -1,6 +1,7 @@
 package goclient
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"go/format"
@@ -24,6 +25,9 @@ var runtime string
 type Info struct {
 	// Package is the name of its package.
 	Package string
+	// Scheme is the word before the token in an Authorization header. Empty
+	// means Bearer.
+	Scheme string
 }
 
 // Source returns the Go source of a client for the operations. The error is that
@@ -41,6 +45,7 @@ func Source(info Info, operations []op.Operation) ([]byte, error) {
 	w.line("// Code generated from the operations of %s; DO NOT EDIT.\n", info.Package)
 	w.line("package %s\n", info.Package)
 	w.line("%s", runtime)
+	w.line("// scheme is the word before a token.\nconst scheme = %q\n", cmp.Or(info.Scheme, "Bearer"))
 	w.refreshing()
 	for _, s := range w.specs {
 		w.operation(s)
@@ -92,7 +97,7 @@ func (w *writer) operation(s *op.Spec) {
 		w.line("}")
 	}
 	route := fmt.Sprintf("route{name: %q, method: %q, path: %q, keyed: %t, open: %t}",
-		s.Name, s.Method, s.Path, s.Idempotent > 0, s.Access == op.ByEveryone)
+		s.Name, s.Method, s.Path, s.Idempotent > 0, !s.Asks())
 	w.line("")
 	w.comment(name + " calls " + s.Name + ".\n\n" + strings.TrimSpace(s.Summary+".\n"+s.Description))
 	if !s.Deprecated.IsZero() {

@@ -37,7 +37,7 @@ func (h *Handler) permit(ctx context.Context, header http.Header, who access.Pri
 
 // identify finds out who is asking, where that matters.
 func (h *Handler) identify(ctx context.Context, s *scope.Scope, header http.Header, r *http.Request) error {
-	if h.spec.Access == op.ByEveryone {
+	if !h.spec.Asks() {
 		return nil
 	}
 	if limits := h.server.cfg.Limits; limits != nil {
@@ -46,6 +46,9 @@ func (h *Handler) identify(ctx context.Context, s *scope.Scope, header http.Head
 		}
 	}
 	who, err := h.server.cfg.Authenticate(r)
+	if h.spec.Access == op.ByEveryone && (unknown(err) || err == nil && who.Anonymous()) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -102,11 +102,11 @@ func roomOf(find func(*op.Spec) Room, s *op.Spec) Room {
 func (h *Handler) compileAccess() error {
 	cfg := h.server.cfg
 	switch {
-	case h.spec.Access == op.ByEveryone:
+	case !h.spec.Asks():
 		return nil
 	case cfg.Authenticate == nil:
 		return errors.New("needs a principal, but nothing authenticates requests")
-	case h.spec.Access == op.ByAnyone:
+	case h.spec.Access != op.ByPermission:
 		return nil
 	case cfg.Policy == nil:
 		return errors.New("needs permissions, but there is no policy")

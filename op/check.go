@@ -90,6 +90,12 @@ func (s *Spec) finish() Operation {
 	if s.Match != NoMatch && !s.Tagged {
 		s.mistake("IfMatch needs an answer with an ETag() string method")
 	}
+	if s.Recognizes && s.Access != ByEveryone && s.Access != Undeclared {
+		s.mistake("Recognized is for Public; others know who asks anyway")
+	}
+	if s.IgnoresBody && s.In != nil && len(s.PathFields) < len(s.In.Object.Fields) {
+		s.mistake("IgnoreBody leaves out what the input %s has beside the path", s.In.Go)
+	}
 	if s.KeyOptional && s.Idempotent == 0 {
 		s.mistake("OptionalKey says nothing without Idempotent")
 	}

@@ -24,10 +24,11 @@ func (s *Spec) Faults() []fault.Coded {
 		}
 	}
 	add(true, fault.ErrMalformed, fault.ErrInvalid) // an unknown parameter is invalid even where none is known
-	add(s.Access != ByEveryone, fault.ErrUnauthenticated, fault.ErrToken)
+	add(s.Access != ByEveryone, fault.ErrUnauthenticated)
+	add(s.Asks(), fault.ErrToken)
 	add(s.Access != ByEveryone, fault.ErrDenied) // even where every principal may: a cookie from another origin, say
 	add(s.Returns == JSON, fault.ErrNotAcceptable)
-	add(s.Kind == IsCommand, fault.ErrSlow, fault.ErrTooLarge, fault.ErrUnsupported)
+	add(s.Kind == IsCommand && !s.IgnoresBody, fault.ErrSlow, fault.ErrTooLarge, fault.ErrUnsupported)
 	add(s.takesCursor(), ErrCursor)
 	add(s.Match != NoMatch, fault.ErrStale)
 	add(s.Match == DemandMatch, fault.ErrPrecondition)

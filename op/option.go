@@ -69,6 +69,20 @@ func Authenticated() Option { return anyOption(func(s *Spec) { s.grant(ByAnyone)
 // Public admits everyone, signed in or not.
 func Public() Option { return anyOption(func(s *Spec) { s.grant(ByEveryone) }) }
 
+// Recognized has a [Public] operation know who asks where the caller says so:
+// what it answers depends on that, and nobody has to say it. A request without
+// a credential is anonymous; one with a bad credential gets 401, as elsewhere.
+func Recognized() Option {
+	return anyOption(func(s *Spec) { s.Recognizes = true })
+}
+
+// IgnoreBody has a command take no notice of a request body, of whatever type:
+// for a contract without one whose clients are known to send something. The
+// input is in the path alone. Otherwise a body that is not empty is refused.
+func IgnoreBody() CommandOption {
+	return commandOption(func(s *Spec) { s.IgnoresBody = true })
+}
+
 func (s *Spec) grant(a Access) {
 	if s.Access != Undeclared {
 		s.mistake("says twice who may call it; use one of Allow, Authenticated and Public")

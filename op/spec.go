@@ -89,6 +89,9 @@ type Spec struct {
 
 	Access      Access
 	Permissions []access.Permission
+	// Recognizes says that an operation for everyone knows who asks, where the
+	// caller says so.
+	Recognizes bool
 	// Fails lists the faults that the operation itself may answer with,
 	// beyond those that the framework raises.
 	Fails []fault.Coded
@@ -128,6 +131,8 @@ type Spec struct {
 	// MaxBody is the greatest size of a request body in bytes; zero means
 	// the default of whoever serves it.
 	MaxBody int64
+	// IgnoresBody says that a command takes no notice of a request body.
+	IgnoresBody bool
 	// Quotas are how often the operation may be called, beyond what an app
 	// sets for all of them.
 	Quotas []Quota
@@ -153,6 +158,9 @@ type Spec struct {
 	routed bool // the route is well formed
 	errs   []error
 }
+
+// Asks reports whether a request's credential is looked at.
+func (s *Spec) Asks() bool { return s.Access != ByEveryone || s.Recognizes }
 
 // A Call is one run of a Query or Command. It is pooled: after Release none
 // of what it gave out may be used. It is not safe for concurrent use.

@@ -1,11 +1,15 @@
 package openapi
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/rule"
 )
 
 // Info says what the document is about.
@@ -16,6 +20,12 @@ type Info struct {
 	Version string
 	// Description introduces the API, in CommonMark. It may be empty.
 	Description string
+	// Scheme is the word before the token in an Authorization header. Empty
+	// means Bearer.
+	Scheme string
+	// Form is what failures are answered in, unless a caller asks for problem
+	// documents. Nil means those.
+	Form *fault.Form
 }
 
 // Document returns the OpenAPI 3.1.1 document of the operations as indented
@@ -35,7 +45,10 @@ func Document(info Info, operations []op.Operation) ([]byte, error) {
 	for _, o := range operations {
 		specs = append(specs, o.Spec())
 	}
-	d := newDocument(specs)
+	d, err := newDocument(info, specs)
+	if err != nil {
+		return nil, err
+	}
 	paths := d.paths(specs)
 
 	about := object{}
@@ -65,17 +78,28 @@ type document struct {
 	responses  map[string]object
 	parameters map[string]object
 	secured    bool
+	scheme     string     // before a token
+	form       *rule.Type // of failures; nil for problem documents alone
+	formMedia  string
 }
 
-func newDocument(specs []*op.Spec) *document {
+func newDocument(info Info, specs []*op.Spec) (*document, error) {
 	d := &document{
 		explain: op.Docs{}, schemas: map[string]object{}, responses: map[string]object{}, parameters: map[string]object{},
+		scheme: cmp.Or(info.Scheme, "Bearer"),
 	}
 	for _, s := range specs {
 		maps.Copy(d.explain, s.Docs)
 	}
-	d.names = nameComponents(specs)
-	return d
+	if info.Form != nil {
+		var err error
+		if d.form, err = rule.Describe(info.Form.Type()); err != nil {
+			return nil, fmt.Errorf("the form of failures: %w", err)
+		}
+		d.formMedia = info.Form.Media()
+	}
+	d.names = nameComponents(specs, d.form)
+	return d, nil
 }
 
 func tags(specs []*op.Spec) list {
@@ -126,13 +150,25 @@ func (d *document) components() object {
 		out.set("parameters", sorted(d.parameters))
 	}
 	if d.secured {
-		out.set("securitySchemes", object{{bearer, object{
-			{"type", "http"},
-			{"scheme", "bearer"},
-			{"description", "An access token or API key."},
-		}}})
+		out.set("securitySchemes", object{{d.security(), d.securityScheme()}})
 	}
 	return out
+}
+
+// security is the name of the security scheme.
+func (d *document) security() string { return strings.ToLower(d.scheme) }
+
+// securityScheme describes how tokens are sent. OpenAPI has a word for those of
+// RFC 6750; for others it has that of a key in a header.
+func (d *document) securityScheme() object {
+	const what = "An access token or API key"
+	if strings.EqualFold(d.scheme, "Bearer") {
+		return object{{"type", "http"}, {"scheme", "bearer"}, {"description", what + "."}}
+	}
+	return object{
+		{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization"},
+		{"description", what + " after the word " + d.scheme + " and a space. The word Bearer is understood too."},
+	}
 }
 
 func sorted(all map[string]object) object {

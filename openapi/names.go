@@ -32,8 +32,9 @@ type component struct {
 
 // nameComponents finds every type that gets a component, and names them all
 // before the first is written, so that no name depends on the order.
-func nameComponents(specs []*op.Spec) map[component]string {
+func nameComponents(specs []*op.Spec, form *rule.Type) map[component]string {
 	f := finder{seen: map[component]bool{}}
+	f.find(form, output, "")
 	for _, s := range specs {
 		if s.Returns == op.JSON {
 			f.find(s.Out, output, "")

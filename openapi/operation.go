@@ -9,9 +9,6 @@ import (
 	"github.com/ashlar-go/ashlar/rule"
 )
 
-// bearer is the name of the security scheme.
-const bearer = "bearer"
-
 func (d *document) operation(s *op.Spec) object {
 	o := object{}
 	o.set("operationId", s.Name)
@@ -24,12 +21,15 @@ func (d *document) operation(s *op.Spec) object {
 	if !s.Sunset.IsZero() {
 		o.set("x-sunset", s.Sunset.UTC().Format(time.RFC3339))
 	}
-	if s.Access == op.ByEveryone {
-		o.set("security", list{})
-	} else {
-		d.secured = true
-		o.set("security", list{object{{bearer, list{}}}})
+	security := list{}
+	if s.Recognizes {
+		security = append(security, object{}) // to say who asks is optional
 	}
+	if s.Asks() {
+		d.secured = true
+		security = append(security, object{{d.security(), list{}}})
+	}
+	o.set("security", security)
 	if len(s.Permissions) > 0 {
 		o.set("x-permissions", texts(s.Permissions))
 	}

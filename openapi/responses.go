@@ -102,10 +102,14 @@ func (d *document) problem(s *op.Spec, status int, codes []string) object {
 	if h := problemHeaders(status, codes); len(h) > 0 {
 		r.set("headers", h)
 	}
-	r.set("content", content(fault.MediaType, object{{"allOf", list{
+	var body object
+	if d.form != nil {
+		body = content(d.formMedia, d.schema(d.form, output))
+	}
+	r.set("content", append(body, content(fault.MediaType, object{{"allOf", list{
 		object{{"$ref", "#/components/schemas/Problem"}},
 		object{{"properties", object{{"code", object{{"enum", texts(codes)}}}}}},
-	}}}))
+	}}})...))
 	own := slices.ContainsFunc(s.Fails, func(f fault.Coded) bool { return f.Status() == status })
 	if own {
 		return r

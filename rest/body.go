@@ -20,6 +20,9 @@ func (h *handler) readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
+	if h.spec.IgnoresBody {
+		return nil, nil
+	}
 	if h.spec.Kind != op.IsCommand {
 		return nil, input.RefuseBody(r)
 	}

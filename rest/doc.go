@@ -8,7 +8,7 @@
 // A request passes these steps; each can end it with the faults named.
 //
 //	is there capacity    503 overloaded           before anything is read
-//	who is asking        401 unauthenticated
+//	who is asking        401 unauthenticated; with op.Recognized only 401 token_invalid
 //	too often            429 rate_limited
 //	may they             403 permission_denied
 //	too often for this   429 rate_limited

@@ -106,13 +106,13 @@ type handler struct {
 }
 
 func (h *handler) compileAccess() error {
-	if h.spec.Access == op.ByEveryone {
+	if !h.spec.Asks() {
 		return nil
 	}
 	if h.cfg.Authenticate == nil {
 		return errors.New("needs a principal, but nothing authenticates requests")
 	}
-	if h.spec.Access == op.ByAnyone {
+	if h.spec.Access != op.ByPermission {
 		return nil
 	}
 	if h.cfg.Policy == nil {
@@ -236,7 +236,7 @@ func (h *handler) admit(ctx context.Context, s *scope.Scope, header http.Header,
 
 // identify finds out who is asking, where that matters.
 func (h *handler) identify(ctx context.Context, s *scope.Scope, header http.Header, r *http.Request) error {
-	if h.spec.Access == op.ByEveryone {
+	if !h.spec.Asks() {
 		return nil
 	}
 	if h.limits != nil {
@@ -245,6 +245,9 @@ func (h *handler) identify(ctx context.Context, s *scope.Scope, header http.Head
 		}
 	}
 	who, err := h.cfg.Authenticate(r)
+	if h.spec.Access == op.ByEveryone && unasked(who, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -253,6 +256,12 @@ func (h *handler) identify(ctx context.Context, s *scope.Scope, header http.Head
 	}
 	s.Principal = who
 	return nil
+}
+
+// unasked reports whether the caller did not say who it is.
+func unasked(who access.Principal, err error) bool {
+	f, refused := fault.Of(err)
+	return err == nil && who.Anonymous() || refused && f.Code() == fault.ErrUnauthenticated.Code()
 }
 
 func list(permissions []access.Permission) string {

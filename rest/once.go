@@ -64,20 +64,26 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 			return err
 		}
 	}
-	s.Code = codeIn(*answer)
+	p, refused := refusalIn(*answer)
+	s.Code = p.Code
+	if refused && fault.FormOf(w) != nil {
+		header := scope.Fields(w)
+		h.setHeaders(header, "Cache-Control")
+		if answer.Replayed {
+			header["Idempotency-Replayed"] = replayed
+		}
+		return fault.Write(w, p)
+	}
 	return h.send(w, *answer)
 }
 
-// codeIn returns the fault's code in a stored refusal, or "".
-func codeIn(a Answer) string {
+// refusalIn returns the problem that a stored refusal is.
+func refusalIn(a Answer) (p fault.Problem, refused bool) {
 	if a.ContentType != fault.MediaType {
-		return ""
-	}
-	var p struct {
-		Code string `json:"code"`
+		return p, false
 	}
 	_ = json.Unmarshal(a.Body, &p) // it was written here
-	return p.Code
+	return p, true
 }
 
 // finish runs the function and ends the run with what became of it. A panic

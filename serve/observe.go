@@ -52,6 +52,10 @@ type Observer struct {
 	// he sends.
 	TracePeers []netip.Prefix
 
+	// Form has failures answered in a body of the API's own. Nil answers with
+	// problem documents.
+	Form *fault.Form
+
 	// Done, if set, is told of each request after it was answered, on the
 	// request's goroutine: the place for metrics. It must not keep the
 	// Exchange's context beyond the call.
@@ -93,14 +97,15 @@ type Exchange struct {
 // Hijack and ReadFrom, and Unwrap for http.ResponseController.
 func Observe(next http.Handler, o Observer) http.Handler {
 	obs := &observer{
-		next:    next,
-		trusted: o.TrustedProxies,
-		hosts:   hostSet(o.Hosts),
-		headers: securityHeaders(o.HSTS),
-		cors:    o.CORS,
-		done:    o.Done,
-		tracer:  o.Tracer,
-		peers:   o.TracePeers,
+		next:     next,
+		trusted:  o.TrustedProxies,
+		hosts:    hostSet(o.Hosts),
+		headers:  securityHeaders(o.HSTS),
+		cors:     o.CORS,
+		done:     o.Done,
+		tracer:   o.Tracer,
+		peers:    o.TracePeers,
+		refusals: o.Form,
 	}
 	for i := range obs.headers {
 		obs.letterhead = obs.headers[i].append(obs.letterhead)
@@ -113,16 +118,17 @@ func Observe(next http.Handler, o Observer) http.Handler {
 }
 
 type observer struct {
-	next    http.Handler
-	log     slog.Handler // nil for none
-	form    *logs.Form   // nil if log has none
-	trusted []netip.Prefix
-	hosts   map[string]bool
-	headers []header
-	cors    *CORS // nil for none
-	done    func(context.Context, Exchange)
-	tracer  *trace.Tracer // nil for none
-	peers   []netip.Prefix
+	next     http.Handler
+	log      slog.Handler // nil for none
+	form     *logs.Form   // nil if log has none
+	trusted  []netip.Prefix
+	hosts    map[string]bool
+	headers  []header
+	cors     *CORS // nil for none
+	done     func(context.Context, Exchange)
+	tracer   *trace.Tracer // nil for none
+	peers    []netip.Prefix
+	refusals *fault.Form // nil for problem documents
 
 	letterhead []byte // of all headers
 	date       date
@@ -140,6 +146,7 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 		Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
 		Agent:   r.UserAgent(),
 	}
+	x.problems = o.form == nil || fault.NamesProblem(r.Header["Accept"])
 	if o.cors != nil {
 		o.cors.dress(x.Fields(), r)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
@@ -20,12 +21,21 @@ type response struct {
 	obs   *observer
 	wire  *wire // nil if net/http writes all headers
 
-	dressed bool // the map has the headers that every response has
-	ours    byte // of them, those that the connection writes: see settle
+	problems bool // failures are problem documents, whatever the observer's form
+	dressed  bool // the map has the headers that every response has
+	ours     byte // of them, those that the connection writes: see settle
 }
 
 // Scope returns the scope of the request; see scope.From.
 func (x *response) Scope() *scope.Scope { return &x.scope }
+
+// Form is what failures are answered in; see fault.Formed.
+func (x *response) Form() *fault.Form {
+	if x.problems {
+		return nil
+	}
+	return x.obs.refusals
+}
 
 // Unwrap lets http.ResponseController reach net/http's own writer. Whoever has
 // that may write with it, so from then on net/http writes all headers.

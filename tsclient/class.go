@@ -174,7 +174,7 @@ func (w *writer) route(s *op.Spec) string {
 		}
 	}
 	add(s.Idempotent > 0, "key: true")
-	add(s.Access == op.ByEveryone, "open: true")
+	add(!s.Asks(), "open: true")
 	add(s.Returns == op.FileBytes, "file: true")
 	add(s.Kind == op.IsStream && s.In.Object.Field(op.After) != nil, "after: true")
 	add(w.givesTokens(s), "tokens: 'take'")

@@ -1,6 +1,7 @@
 package tsclient
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"maps"
@@ -23,6 +24,9 @@ type Info struct {
 	Name string
 	// Version is that of the API, for the head of the file. It may be empty.
 	Version string
+	// Scheme is the word before the token in an Authorization header. Empty
+	// means Bearer.
+	Scheme string
 }
 
 // Source returns the TypeScript of a client for the operations. The error is that
@@ -42,6 +46,7 @@ func Source(info Info, operations []op.Operation) ([]byte, error) {
 	w.problems()
 	w.brandings()
 	w.line("")
+	w.line("/** The word before a token. */\nconst scheme = %s;\n", quote(cmp.Or(info.Scheme, "Bearer")))
 	return append([]byte(w.String()), runtime...), nil
 }
 

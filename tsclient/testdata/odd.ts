@@ -184,3 +184,6 @@ export const OwnerId = (text: string): OwnerId => text as OwnerId;
 export type ThingId = Brand<'ThingId'>;
 export const ThingId = (text: string): ThingId => text as ThingId;
 
+/** The word before a token. */
+const scheme = 'Bearer';
+

@@ -277,10 +277,11 @@ func (c *Client) once(ctx context.Context, r route, path string, body []byte, be
 	if body != nil {
 		set("Content-Type", "application/json")
 	}
+	set("Accept", "*/*, application/problem+json") // where the API has a form of its own for failures as well
 	set("Idempotency-Key", call.key)
 	set("If-Match", call.match)
 	if bearer != "" {
-		set("Authorization", "Bearer "+bearer)
+		set("Authorization", scheme+" "+bearer)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -549,9 +550,9 @@ func listen(ctx context.Context, c *Client, r route, in any, last *string, item 
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", r.name, errUnreadable, err)
 	}
-	request.Header.Set("Accept", "text/event-stream")
+	request.Header.Set("Accept", "text/event-stream, application/problem+json")
 	if bearer != "" {
-		request.Header.Set("Authorization", "Bearer "+bearer)
+		request.Header.Set("Authorization", scheme+" "+bearer)
 	}
 	if *last != "" {
 		request.Header.Set("Last-Event-ID", *last)
@@ -620,6 +621,9 @@ func ending(r route, data []byte) error {
 	p.after = time.Duration(more.Retry) * time.Millisecond
 	return p
 }
+
+// scheme is the word before a token.
+const scheme = "Bearer"
 
 var refreshing = route{name: "auth.refresh", method: "POST", path: "/v1/auth/refresh", open: true}
 

@@ -352,6 +352,8 @@ export const ReportId = (text) => text;
 export const SessionId = (text) => text;
 export const UserId = (text) => text;
 export const WebhookId = (text) => text;
+/** The word before a token. */
+const scheme = 'Bearer';
 /** Keeps tokens in memory: the default. */
 export function memoryTokens() {
     let kept;
@@ -518,7 +520,7 @@ class Connection {
         const { path, body } = place(route, input, route.method !== 'GET');
         const key = route.key ? (options.idempotencyKey ?? crypto.randomUUID()) : undefined;
         const headers = {
-            Accept: route.file ? '*/*' : 'application/json', ...this.#options.headers, ...options.headers,
+            Accept: route.file ? '*/*, application/problem+json' : accepted, ...this.#options.headers, ...options.headers,
         };
         if (body !== undefined)
             headers['Content-Type'] = 'application/json';
@@ -657,7 +659,7 @@ class Connection {
         // The key lets the server answer a repetition alike, whose first answer was lost.
         const body = written({ refresh_token: kept.refresh_token, retry_key: crypto.randomUUID() });
         const route = this.#refreshRoute;
-        const headers = { Accept: 'application/json', 'Content-Type': 'application/json', ...this.#options.headers };
+        const headers = { Accept: accepted, 'Content-Type': 'application/json', ...this.#options.headers };
         for (let attempt = 1;; attempt++) {
             try {
                 const answer = await this.#attempt(route, route.path, body, headers, { timeoutMs: 5_000 }, undefined);
@@ -688,7 +690,9 @@ class Connection {
         this.#options.onSignedOut?.();
     }
 }
-const authorization = (bearer) => (bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` });
+/** An answer, or a problem document where the API has a form of its own for failures as well. */
+const accepted = 'application/json, application/problem+json';
+const authorization = (bearer) => (bearer === undefined ? {} : { Authorization: `${scheme} ${bearer}` });
 /** The problem that an answer is. Whatever stands in between may answer with something else. */
 async function refusal(route, response) {
     const text = await response.text();
@@ -816,7 +820,7 @@ export class Subscription {
     /** The items of one connection over server-sent events; undefined when it is open. */
     async *#events(signal) {
         this.#bearer = this.#route.open ? undefined : await this.#connection.bearer(signal);
-        const headers = { Accept: 'text/event-stream', ...authorization(this.#bearer) };
+        const headers = { Accept: 'text/event-stream, application/problem+json', ...authorization(this.#bearer) };
         if (this.lastEventId !== '')
             headers['Last-Event-ID'] = this.lastEventId;
         const { path } = place(this.#route, this.#input, false);

@@ -1208,6 +1208,9 @@ export const UserId = (text: string): UserId => text as UserId;
 export type WebhookId = Brand<'WebhookId'>;
 export const WebhookId = (text: string): WebhookId => text as WebhookId;
 
+/** The word before a token. */
+const scheme = 'Bearer';
+
 // What every client is made of. Nothing below depends on the operations.
 
 /** An operation as it travels. */
@@ -1524,7 +1527,7 @@ class Connection {
     const { path, body } = place(route, input as Input, route.method !== 'GET');
     const key = route.key ? (options.idempotencyKey ?? crypto.randomUUID()) : undefined;
     const headers: Record<string, string> = {
-      Accept: route.file ? '*/*' : 'application/json', ...this.#options.headers, ...options.headers,
+      Accept: route.file ? '*/*, application/problem+json' : accepted, ...this.#options.headers, ...options.headers,
     };
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     if (key !== undefined) headers['Idempotency-Key'] = key;
@@ -1650,7 +1653,7 @@ class Connection {
     // The key lets the server answer a repetition alike, whose first answer was lost.
     const body = written({ refresh_token: kept.refresh_token, retry_key: crypto.randomUUID() });
     const route = this.#refreshRoute!;
-    const headers = { Accept: 'application/json', 'Content-Type': 'application/json', ...this.#options.headers };
+    const headers = { Accept: accepted, 'Content-Type': 'application/json', ...this.#options.headers };
     for (let attempt = 1; ; attempt++) {
       try {
         const answer = await this.#attempt(route, route.path, body, headers, { timeoutMs: 5_000 }, undefined);
@@ -1679,7 +1682,10 @@ class Connection {
   }
 }
 
-const authorization = (bearer: string | undefined): Record<string, string> => (bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` });
+/** An answer, or a problem document where the API has a form of its own for failures as well. */
+const accepted = 'application/json, application/problem+json';
+
+const authorization = (bearer: string | undefined): Record<string, string> => (bearer === undefined ? {} : { Authorization: `${scheme} ${bearer}` });
 
 /** The problem that an answer is. Whatever stands in between may answer with something else. */
 async function refusal(route: Route, response: Response): Promise<ApiError> {
@@ -1804,7 +1810,7 @@ export class Subscription<T> implements AsyncIterable<T> {
   /** The items of one connection over server-sent events; undefined when it is open. */
   async *#events(signal: AbortSignal): AsyncGenerator<Sent | undefined, void, undefined> {
     this.#bearer = this.#route.open ? undefined : await this.#connection.bearer(signal);
-    const headers: Record<string, string> = { Accept: 'text/event-stream', ...authorization(this.#bearer) };
+    const headers: Record<string, string> = { Accept: 'text/event-stream, application/problem+json', ...authorization(this.#bearer) };
     if (this.lastEventId !== '') headers['Last-Event-ID'] = this.lastEventId;
     const { path } = place(this.#route, this.#input, false);
     const silence = this.#options.silenceMs ?? 45_000;
