@@ -1,0 +1,152 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrReloading is returned by Reload while another one is under way.
+var ErrReloading = errors.New("supervise: workers are being replaced already: try again when they have been")
+
+// Reload replaces all workers, one after the other, by such that run the
+// program which now lies where the first one was started from. Each must be
+// ready before the old one is told to leave. If one is not, all that were
+// replaced get the old program back, and the error says why; nothing that
+// serves is stopped for a program that does not. It returns when the old
+// workers have left. progress, if not nil, is told what happens.
+//
+// A ctx that ends leaves the reload as it is at that moment, with every place
+// served.
+func (p *Parent) Reload(ctx context.Context, progress func(string)) error {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	if !p.rolling.TryLock() {
+		return ErrReloading
+	}
+	defer p.rolling.Unlock()
+	select {
+	case <-p.ready:
+	default:
+		return errors.New("supervise: the first worker is not ready yet")
+	}
+	begun := time.Now()
+	next, err := openProgram(p.path)
+	if err != nil {
+		return fmt.Errorf("%w; the workers go on as they are", err)
+	}
+	p.mu.Lock()
+	old := p.good
+	p.mu.Unlock()
+	p.cfg.Log.Info("reloading", "program", p.path)
+	for i, s := range p.slots {
+		if err := p.replace(ctx, s, next, progress); err != nil {
+			p.cfg.Log.Error("reload failed", "error", err)
+			return p.rollBack(ctx, i, old, err, progress)
+		}
+	}
+	p.mu.Lock()
+	p.good = next
+	p.reloads++
+	p.mu.Unlock()
+	p.retiring.Wait()
+	took := time.Since(begun).Round(time.Millisecond)
+	p.cfg.Log.Info("reloaded", "program", p.path, "took", took.String())
+	progress(fmt.Sprintf("reloaded in %s", took))
+	return nil
+}
+
+// replace puts a new worker in the place of one that serves, or does not.
+func (p *Parent) replace(ctx context.Context, s *slot, with *program, progress func(string)) error {
+	begun := time.Now()
+	c, err := p.launch(ctx, s.worker, with)
+	if err != nil {
+		return err
+	}
+	select {
+	case s.swap <- c:
+	case <-ctx.Done():
+		p.retire(c, false)
+		return ctx.Err()
+	}
+	progress(fmt.Sprintf("worker %d: process %d is ready after %s", s.worker, c.cmd.Process.Pid, time.Since(begun).Round(time.Millisecond)))
+	return nil
+}
+
+// rollBack gives the first n places the old program back.
+func (p *Parent) rollBack(ctx context.Context, n int, old *program, cause error, progress func(string)) error {
+	if n == 0 {
+		return fmt.Errorf("%w\nno worker was replaced: the old ones go on", cause)
+	}
+	progress(fmt.Sprintf("going back to the program of before: %v", cause))
+	for _, s := range p.slots[:n] {
+		if err := p.replace(ctx, s, old, progress); err != nil {
+			return fmt.Errorf("%w\nand the way back failed, so that workers run different programs now: %w", cause, err)
+		}
+	}
+	return fmt.Errorf("%w\nthe workers that had been replaced run the old program again", cause)
+}
+
+// watch looks at the workers once in a second, and replaces one that holds too
+// much memory.
+func (p *Parent) watch(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var rested time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, s := range p.slots {
+			c := s.child.Load()
+			if c == nil {
+				continue
+			}
+			c.look()
+			if p.cfg.Memory == 0 || time.Now().Before(rested) || !c.over(p.cfg.Memory) {
+				continue
+			}
+			if !p.relieve(ctx, s, c) {
+				rested = time.Now().Add(restAfter)
+			}
+		}
+		for _, c := range p.parting() {
+			c.look()
+		}
+	}
+}
+
+const (
+	lookEvery = time.Second
+	restAfter = 30 * time.Second // a replacement that failed is not tried at once
+	youngest  = 5 * time.Second  // a worker is not replaced for memory while it is younger
+)
+
+func (c *child) over(most int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sample.resident > most && time.Since(c.started) > youngest
+}
+
+// relieve replaces a worker that holds too much memory.
+func (p *Parent) relieve(ctx context.Context, s *slot, c *child) bool {
+	if !p.rolling.TryLock() {
+		return true // a reload replaces it anyway
+	}
+	defer p.rolling.Unlock()
+	c.mu.Lock()
+	holds := c.sample.resident
+	c.mu.Unlock()
+	p.cfg.Log.Warn("worker holds too much memory, and is replaced", "worker", s.worker, "pid", c.cmd.Process.Pid,
+		"resident", holds, "most", p.cfg.Memory)
+	if err := p.replace(ctx, s, s.from(), func(string) {}); err != nil {
+		p.cfg.Log.Error("a worker that holds too much memory could not be replaced, and goes on", "worker", s.worker, "error", err)
+		return false
+	}
+	s.restarts.Add(1)
+	return true
+}
