@@ -2,8 +2,8 @@ package graphql
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -102,26 +102,24 @@ type trail struct {
 	above []byte // of a root: the list that leads to it
 }
 
-// list returns the trail as errors have it.
-func (p *trail) list() []byte {
-	var steps []*trail
-	for ; p != nil; p = p.up {
-		steps = append(steps, p)
+// list returns the trail as errors have it. A trail is kept by nobody, so that
+// those of an answer without errors cost nothing.
+func (p *trail) list() []byte { return append(p.append(nil), ']') }
+
+func (p *trail) append(b []byte) []byte {
+	switch {
+	case p.up != nil:
+		b = p.up.append(b)
+	case p.above != nil:
+		return append(b, p.above[:len(p.above)-1]...)
+	default:
+		b = append(b, '[')
 	}
-	b := []byte{'['}
-	for _, step := range slices.Backward(steps) {
-		if step.above != nil {
-			b = append(b[:0], step.above[:len(step.above)-1]...)
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		if step.name != "" {
-			b = appendText(b, step.name)
-		} else {
-			b = strconv.AppendInt(b, int64(step.index), 10)
-		}
+	if len(b) > 1 {
+		b = append(b, ',')
 	}
-	return append(b, ']')
+	if p.name != "" {
+		return appendText(b, strings.Clone(p.name)) // else the compiler takes the trail to be kept
+	}
+	return strconv.AppendInt(b, int64(p.index), 10)
 }

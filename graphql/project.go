@@ -101,6 +101,7 @@ func (x *projection) object(b []byte, sel *selection, v []byte, at *trail) ([]by
 		return b, false
 	}
 	b = append(b, '{')
+	place := trail{up: at} // one for all members, so that it lies on the stack
 	for i, st := range sel.steps {
 		if i > 0 {
 			b = append(b, ',')
@@ -117,7 +118,8 @@ func (x *projection) object(b []byte, sel *selection, v []byte, at *trail) ([]by
 		case related:
 			b = x.leave(b, st, found[st.slot], at)
 		default:
-			b, ok = x.value(b, st, st.typ, found[st.slot], &trail{up: at, name: st.name})
+			place.name = st.name
+			b, ok = x.value(b, st, st.typ, found[st.slot], &place)
 		}
 		if !ok {
 			return b, false
@@ -132,6 +134,7 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 	items, cursor := member(page, pageData), member(page, pageNext)
 	above := trail{up: at, name: st.name}
 	place := trail{up: &above}
+	node := trail{up: &place}
 	b = append(b, '[')
 	for rest := items; ; place.index++ {
 		item, left, more, ok := next(rest)
@@ -156,7 +159,8 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 			case part.kind == isTypename:
 				b = append(b, part.text...)
 			case part.slot >= 0 && st.sub.wanted[part.slot] == "node":
-				if b, ok = x.value(b, part, part.typ, item, &trail{up: &place, name: part.name}); !ok {
+				node.name = part.name
+				if b, ok = x.value(b, part, part.typ, item, &node); !ok {
 					return b, false
 				}
 			case further || isNull(cursor):
