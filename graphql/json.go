@@ -58,8 +58,11 @@ func skipValue(b []byte, i int) (int, bool) {
 }
 
 // skipNested returns the place behind an object or a list.
-func skipNested(b []byte, i int) (int, bool) {
-	for depth := 0; i < len(b); {
+func skipNested(b []byte, i int) (int, bool) { return skipOut(b, i, 0) }
+
+// skipOut returns the place behind what is open, so many objects and lists.
+func skipOut(b []byte, i, depth int) (int, bool) {
+	for i < len(b) {
 		switch b[i] {
 		case '"':
 			end, ok := skipText(b, i)
@@ -84,40 +87,47 @@ func skipNested(b []byte, i int) (int, bool) {
 // returns false. Names are as they are written: those of the framework have no
 // escapes, and others are not asked for.
 func members(b []byte, visit func(name, value []byte) bool) bool {
-	i := skipSpace(b, 0)
+	_, _, ok := walk(b, visit)
+	return ok
+}
+
+// walk is members, and returns the place that it came to: behind the object,
+// if it is over.
+func walk(b []byte, visit func(name, value []byte) bool) (i int, over, ok bool) {
+	i = skipSpace(b, 0)
 	if i >= len(b) || b[i] != '{' {
-		return false
+		return 0, false, false
 	}
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == '}' {
-		return true
+		return i + 1, true, true
 	}
 	for {
 		end, ok := skipText(b, i)
 		if !ok {
-			return false
+			return 0, false, false
 		}
 		name := b[i+1 : end-1]
 		if i = skipSpace(b, end); i >= len(b) || b[i] != ':' {
-			return false
+			return 0, false, false
 		}
 		i = skipSpace(b, i+1)
 		if end, ok = skipValue(b, i); !ok {
-			return false
+			return 0, false, false
 		}
 		if !visit(name, b[i:end]) {
-			return true
+			return end, false, true
 		}
 		if i = skipSpace(b, end); i >= len(b) {
-			return false
+			return 0, false, false
 		}
 		switch b[i] {
 		case '}':
-			return true
+			return i + 1, true, true
 		case ',':
 			i = skipSpace(b, i+1)
 		default:
-			return false
+			return 0, false, false
 		}
 	}
 }
@@ -125,23 +135,32 @@ func members(b []byte, visit func(name, value []byte) bool) bool {
 // next returns the first item of what is left of a list, and the rest. A list
 // begins as it is, with its bracket.
 func next(b []byte) (item, rest []byte, more, ok bool) {
-	i := skipSpace(b, 0)
-	if i >= len(b) || b[i] != '[' && b[i] != ',' && b[i] != ']' {
-		return nil, nil, false, false
-	}
-	if b[i] == ']' {
-		return nil, nil, false, true
-	}
-	opening := b[i] == '['
-	i = skipSpace(b, i+1)
-	if opening && i < len(b) && b[i] == ']' {
-		return nil, nil, false, true
+	i, more, ok := begin(b)
+	if !more || !ok {
+		return nil, nil, false, ok
 	}
 	end, ok := skipValue(b, i)
 	if !ok {
 		return nil, nil, false, false
 	}
 	return b[i:end], b[end:], true, true
+}
+
+// begin returns the place of the first item of what is left of a list.
+func begin(b []byte) (i int, more, ok bool) {
+	i = skipSpace(b, 0)
+	if i >= len(b) || b[i] != '[' && b[i] != ',' && b[i] != ']' {
+		return 0, false, false
+	}
+	if b[i] == ']' {
+		return 0, false, true
+	}
+	opening := b[i] == '['
+	i = skipSpace(b, i+1)
+	if opening && i < len(b) && b[i] == ']' {
+		return 0, false, true
+	}
+	return i, true, true
 }
 
 // null is what is not there.

@@ -30,13 +30,22 @@ func (x *projection) value(b []byte, st *step, typ *ast.Type, v []byte, at *trai
 	case typ.Elem != nil:
 		b, ok = x.list(b, st, typ, v, at)
 	case st.kind == object:
-		b, ok = x.object(b, st.sub, v, at)
+		var few [fewMembers][]byte
+		found, _, _, is := st.sub.find(v, few[:])
+		if ok = is; ok {
+			b, ok = x.object(b, st.sub, v, found, at)
+		}
 	case st.kind == isEnum && (len(v) < 2 || !st.enum[string(v[1:len(v)-1])]):
 		x.fail(st, at)
 		ok = false
 	default:
 		b = append(b, v...)
 	}
+	return x.settle(b, mark, typ, ok)
+}
+
+// settle takes back what was written of a value, from mark on, if it is not ok.
+func (x *projection) settle(b []byte, mark int, typ *ast.Type, ok bool) ([]byte, bool) {
 	if ok {
 		return b, true
 	}
@@ -60,8 +69,14 @@ func (x *projection) fail(st *step, at *trail) {
 func (x *projection) list(b []byte, st *step, typ *ast.Type, v []byte, at *trail) ([]byte, bool) {
 	b = append(b, '[')
 	place := trail{up: at}
+	var few [fewMembers][]byte
 	for rest := v; ; place.index++ {
-		item, left, more, ok := next(rest)
+		i, more, ok := begin(rest)
+		var item []byte
+		var found [][]byte
+		if more {
+			item, found, ok = itemOf(rest[i:], st, typ.Elem, few[:])
+		}
 		switch {
 		case !ok:
 			x.fail(st, at)
@@ -72,22 +87,52 @@ func (x *projection) list(b []byte, st *step, typ *ast.Type, v []byte, at *trail
 		if place.index > 0 {
 			b = append(b, ',')
 		}
-		if b, ok = x.value(b, st, typ.Elem, item, &place); !ok {
+		if b, ok = x.item(b, st, typ.Elem, item, found, &place); !ok {
 			return b, false
 		}
-		rest = left
+		rest = rest[i+len(item):]
 	}
 }
 
-// object writes an object.
-func (x *projection) object(b []byte, sel *selection, v []byte, at *trail) ([]byte, bool) {
-	var few [16][]byte
-	found := few[:]
-	if len(sel.wanted) > len(few) {
-		found = make([][]byte, len(sel.wanted))
+// itemOf returns the first value of what is left of a list. Its end has to be
+// found before the next one can be; where it is an object of which members are
+// wanted, they are found on the way.
+func itemOf(b []byte, st *step, typ *ast.Type, room [][]byte) (item []byte, found [][]byte, ok bool) {
+	if typ.Elem != nil || st.kind != object || len(b) == 0 || b[0] != '{' {
+		end, ok := skipValue(b, 0)
+		return b[:end], nil, ok
 	}
-	left := len(sel.wanted)
-	ok := left == 0 || members(v, func(name, value []byte) bool {
+	found, end, over, ok := st.sub.find(b, room)
+	if ok && !over {
+		end, ok = skipOut(b, end, 1)
+	}
+	return b[:end], found, ok
+}
+
+// item writes a value of a list, of which found are the members if it is an
+// object.
+func (x *projection) item(b []byte, st *step, typ *ast.Type, v []byte, found [][]byte, at *trail) ([]byte, bool) {
+	if found == nil {
+		return x.value(b, st, typ, v, at)
+	}
+	mark := len(b)
+	b, ok := x.object(b, st.sub, v, found, at)
+	return x.settle(b, mark, typ, ok)
+}
+
+// fewMembers are as many as most selections want.
+const fewMembers = 16
+
+// find returns the values of the members that are wanted, nil for those that
+// are not there, and how far it had to look: see walk.
+func (sel *selection) find(v []byte, room [][]byte) (found [][]byte, end int, over, ok bool) {
+	if len(sel.wanted) > len(room) {
+		room = make([][]byte, len(sel.wanted))
+	}
+	found = room[:len(sel.wanted)]
+	clear(found)
+	left := len(found)
+	end, over, ok = walk(v, func(name, value []byte) bool {
 		for i, wanted := range sel.wanted {
 			if string(name) == wanted {
 				found[i] = value
@@ -97,9 +142,12 @@ func (x *projection) object(b []byte, sel *selection, v []byte, at *trail) ([]by
 		}
 		return left > 0
 	})
-	if !ok {
-		return b, false
-	}
+	return found, end, over, ok
+}
+
+// object writes an object of which the wanted members were found.
+func (x *projection) object(b []byte, sel *selection, v []byte, found [][]byte, at *trail) ([]byte, bool) {
+	ok := true
 	b = append(b, '{')
 	place := trail{up: at} // one for all members, so that it lies on the stack
 	for i, st := range sel.steps {
@@ -135,9 +183,22 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 	above := trail{up: at, name: st.name}
 	place := trail{up: &above}
 	node := trail{up: &place}
+	nodes := st.sub.nodes()
+	var few [fewMembers][]byte
 	b = append(b, '[')
 	for rest := items; ; place.index++ {
-		item, left, more, ok := next(rest)
+		i, more, ok := begin(rest)
+		var item []byte
+		var found [][]byte
+		switch {
+		case !more:
+		case len(nodes) == 1:
+			item, found, ok = itemOf(rest[i:], nodes[0], nodes[0].typ, few[:])
+		default:
+			var end int
+			end, ok = skipValue(rest, i)
+			item = rest[i:max(i, end)]
+		}
 		switch {
 		case !ok:
 			x.fail(st, &above)
@@ -148,7 +209,8 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 		if place.index > 0 {
 			b = append(b, ',')
 		}
-		_, _, further, _ := next(left)
+		rest = rest[i+len(item):]
+		_, further, _ := begin(rest)
 		b = append(b, '{')
 		for i, part := range st.sub.steps {
 			if i > 0 {
@@ -158,9 +220,9 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 			switch {
 			case part.kind == isTypename:
 				b = append(b, part.text...)
-			case part.slot >= 0 && st.sub.wanted[part.slot] == "node":
+			case st.sub.isNode(part):
 				node.name = part.name
-				if b, ok = x.value(b, part, part.typ, item, &node); !ok {
+				if b, ok = x.item(b, part, part.typ, item, found, &node); !ok {
 					return b, false
 				}
 			case further || isNull(cursor):
@@ -170,8 +232,21 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 			}
 		}
 		b = append(b, '}')
-		rest = left
 	}
+}
+
+// nodes are the fields of an edge that are its node.
+func (sel *selection) nodes() (nodes []*step) {
+	for _, part := range sel.steps {
+		if sel.isNode(part) {
+			nodes = append(nodes, part)
+		}
+	}
+	return nodes
+}
+
+func (sel *selection) isNode(part *step) bool {
+	return part.slot >= 0 && sel.wanted[part.slot] == "node"
 }
 
 // pageInfo writes where a page stands.
