@@ -47,7 +47,7 @@ type sales struct {
 
 // salesLists asks an app for a list of 10 with 5 fields, by REST and by
 // GraphQL, as its client sees them.
-func salesLists(tb testing.TB) (h http.Handler, list, query func()) {
+func salesLists(tb testing.TB) (list, query func()) {
 	tb.Helper()
 	app := ashlartest.Open(tb, "ASHLAR_LIMIT_PRINCIPAL", "off")
 	app.App.Log = slog.New(slog.DiscardHandler)
@@ -62,7 +62,7 @@ func salesLists(tb testing.TB) (h http.Handler, list, query func()) {
 	app.Mount(ashlar.Module{Name: "m", Operations: []op.Operation{
 		op.Query("sales.list", "GET /sales", func(context.Context, listSales) (sales, error) { return all, nil }, op.Allow(readPages)),
 	}})
-	h = app.Handler()
+	h := app.Handler()
 	w := discard{http.Header{}}
 	call := func(r *http.Request, body []byte) func() {
 		r = r.WithContext(access.With(r.Context(), app.Policy.Principal("ann", "acme", "reader")))
@@ -80,11 +80,26 @@ func salesLists(tb testing.TB) (h http.Handler, list, query func()) {
 	})
 	post := httptest.NewRequest("POST", "/graphql", bytes.NewReader(body))
 	post.Header.Set("Content-Type", "application/json")
-	return h, call(httptest.NewRequest("GET", "/sales?limit=10", nil), nil), call(post, body)
+	return call(httptest.NewRequest("GET", "/sales?limit=10", nil), nil), call(post, body)
 }
 
+// What GraphQL allocates besides the request that it asks does not grow with
+// the answer.
+func TestGraphQLAllocates(t *testing.T) {
+	list, query := salesLists(t)
+	list()
+	query()
+	if n := testing.AllocsPerRun(200, query); n > 63 {
+		t.Errorf("a list by GraphQL allocates %v times", n)
+	}
+	if n := testing.AllocsPerRun(200, list); n > 3 {
+		t.Errorf("a list by REST allocates %v times", n)
+	}
+}
+
+// BenchmarkGraphQL compares the same list by REST and by GraphQL.
 func BenchmarkGraphQL(b *testing.B) {
-	_, list, query := salesLists(b)
+	list, query := salesLists(b)
 	for _, c := range []struct {
 		name string
 		call func()
