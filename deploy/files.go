@@ -8,6 +8,6 @@ import "embed"
 
 // Files are all of them, in a folder for each target.
 //
-//go:embed docker compose kubernetes railway render ecs apprunner lambda github
+//go:embed docker compose kubernetes systemd railway render ecs apprunner lambda github
 //go:embed observability/prometheus observability/grafana observability/loki
 var Files embed.FS

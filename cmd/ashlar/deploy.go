@@ -13,7 +13,7 @@ import (
 
 // deployCommand writes files that bring an app into the world.
 type deployCommand struct {
-	Targets []string `arg:"" optional:"" name:"target" help:"Where to: docker, compose, kubernetes, railway, render, ecs, apprunner, lambda, github, or all."`
+	Targets []string `arg:"" optional:"" name:"target" help:"Where to: docker, compose, kubernetes, systemd, railway, render, ecs, apprunner, lambda, github, or all."`
 	Name    string   `help:"What the app is called; the last word of the module's path if not said."`
 	Package string   `help:"The program's package, as ./cmd/shop; found if there is one."`
 	Image   string   `help:"Where the image is kept, as registry/name."`

@@ -21,7 +21,7 @@
 // (CycloneDX). It needs no container engine, and the same commit gives the same
 // digest.
 //
-// Deploy writes the files that bring an app to Docker, Kubernetes and platforms,
+// Deploy writes the files that bring an app to Docker, Kubernetes, systemd and platforms,
 // and later keeps those up to date that nobody has changed.
 //
 // Licences prints under which licence each module is that programs are linked
@@ -38,7 +38,7 @@ import (
 type commands struct {
 	Gen      gen             `cmd:"" help:"Write docs.gen.go beside a package's source: the doc comments that the API document is made of."`
 	Image    imageCommand    `cmd:"" help:"Make an OCI image of a program, without a container engine."`
-	Deploy   deployCommand   `cmd:"" help:"Write the files that bring an app to Docker, Kubernetes and platforms."`
+	Deploy   deployCommand   `cmd:"" help:"Write the files that bring an app to Docker, Kubernetes, systemd and platforms."`
 	Licences licencesCommand `cmd:"" help:"Show the licences of the modules that programs are linked from, and fail if one is not allowed."`
 }
 

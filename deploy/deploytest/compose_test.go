@@ -59,7 +59,7 @@ func compose(t *testing.T, text []byte, dir string, env types.Mapping) (findings
 	say(app.HealthCheck == nil || !slices.Equal(app.HealthCheck.Test, types.HealthCheckTest{"CMD", "/app", "health"}), "P14.1: the app has no health command")
 	limit := app.Environment["GOMEMLIMIT"]
 	say(limit == nil || *limit != "460MiB" || int64(app.MemLimit) != 512<<20, "P8.7: GOMEMLIMIT is not nine tenths of the limit")
-	say(app.StopGracePeriod == nil || time.Duration(*app.StopGracePeriod) < 27*time.Second, "P14.4: the app is killed while it drains")
+	say(app.StopGracePeriod == nil || time.Duration(*app.StopGracePeriod) < drained, "P14.4: the app is killed while it drains")
 	for _, plain := range []string{"backing", "telemetry"} {
 		say(!project.Networks[plain].Internal, "P16.16: "+plain+" leads outside")
 	}
@@ -94,7 +94,7 @@ func TestCompose(t *testing.T) {
 		"P10.14":             {"127.0.0.1:8080:8080", "127.0.0.1:9090:9090"},
 		"P14.1: the app":     {"[CMD, /app, health]", "[CMD, curl, localhost]"},
 		"P14.1: redis":       {"healthcheck: {test: [CMD, redis-cli, ping], interval: 2s, timeout: 3s, retries: 30}", ""},
-		"P14.4":              {"stop_grace_period: 30s", "stop_grace_period: 10s"},
+		"P14.4":              {"stop_grace_period: 60s", "stop_grace_period: 30s"},
 		"mount":              {"deploy/compose/prometheus.yaml", "deploy/compose/prometheus.yml"},
 	} {
 		spoilt := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)

@@ -256,7 +256,7 @@ func (c cluster) served(say func(bool, string)) {
 	say(sleep < 5, "P14.3: SIGTERM comes before the endpoints are gone")
 	delay, timeout := seconds(c.setting(k, "ASHLAR_DRAIN_DELAY")), seconds(c.setting(k, "ASHLAR_DRAIN_TIMEOUT"))
 	grace := pod.Spec.TerminationGracePeriodSeconds
-	say(delay == 0 || timeout == 0 || grace == nil || *grace < sleep+delay+timeout+5, "P14.4: the pod is killed while it drains")
+	say(delay == 0 || timeout == 0 || grace == nil || *grace < sleep+2*timeout+5, "P14.4: the pod is killed while it drains")
 
 	h, b := c.autoscalers[0], c.budgets[0]
 	say(h.Spec.ScaleTargetRef.Name != d.Name, "P16.15: the autoscaler scales "+h.Spec.ScaleTargetRef.Name)
@@ -425,7 +425,7 @@ func TestEachRuleForManifestsBites(t *testing.T) {
 		"P14.1: readiness":              {deployment, "/readyz", "/livez"},
 		"P14.2":                         {deployment, "/livez", "/readyz"},
 		"P14.3":                         {deployment, "sleep: {seconds: 5}", "sleep: {seconds: 1}"},
-		"P14.4":                         {deployment, "terminationGracePeriodSeconds: 40", "terminationGracePeriodSeconds: 30"},
+		"P14.4":                         {deployment, "terminationGracePeriodSeconds: 60", "terminationGracePeriodSeconds: 40"},
 		"P14.13: each":                  {"base/kustomization.yaml", "ASHLAR_MIGRATE=manual", "ASHLAR_MIGRATE=auto"},
 		"P14.13: nothing":               {"migrate/job.yaml", "args: [migrate, up]", "args: [migrate, status]"},
 		"P5.1:":                         {"base/monitor.yaml", "component: admin", "component: server"},

@@ -37,7 +37,7 @@ func task(text []byte) (findings []string) {
 	say(yes(c.Privileged) || c.User == nil || *c.User != "65532:65532", "P16.14: it runs as root")
 	say(c.LinuxParameters == nil || c.LinuxParameters.Capabilities == nil || strings.Join(c.LinuxParameters.Capabilities.Drop, "") != "ALL", "P16.14: it keeps capabilities")
 	say(!strings.Contains(*c.Image, "@sha256:"), "P8.9: "+*c.Image)
-	say(c.StopTimeout == nil || *c.StopTimeout < 30, "P14.4: it is killed while it drains")
+	say(c.StopTimeout == nil || *c.StopTimeout < int32(drained.Seconds()), "P14.4: it is killed while it drains")
 	say(c.HealthCheck == nil || strings.Join(c.HealthCheck.Command, " ") != "CMD /app health --live", "P14.1: no health command")
 	for _, p := range c.PortMappings {
 		say(*p.ContainerPort == 9090, "P10.14: the admin port is published")
@@ -65,7 +65,7 @@ func TestECS(t *testing.T) {
 		"P16.14: it runs":  {"65532:65532", "0:0"},
 		"P16.14: it keeps": {`{"drop": ["ALL"]}`, `{"drop": []}`},
 		"P8.9":             {"@sha256:", ":v1-"},
-		"P14.4":            {`"stopTimeout": 40`, `"stopTimeout": 10`},
+		"P14.4":            {`"stopTimeout": 60`, `"stopTimeout": 40`},
 		"P14.1":            {`"--live"`, `"--dead"`},
 		"P10.14":           {`"containerPort": 8080`, `"containerPort": 9090`},
 		"P6.3":             {`{"name": "ASHLAR_ENV"`, `{"name": "DATABASE_URL"`},
@@ -130,7 +130,7 @@ func TestOtherPlatforms(t *testing.T) {
 	}
 	d := json.NewDecoder(bytes.NewReader(read(t, "../railway/railway.json")))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&railway); err != nil || railway.Build.Builder != "DOCKERFILE" || railway.Build.DockerfilePath != "Dockerfile" || railway.Deploy.Draining < 27 {
+	if err := d.Decode(&railway); err != nil || railway.Build.Builder != "DOCKERFILE" || railway.Build.DockerfilePath != "Dockerfile" || railway.Deploy.Draining < int(drained.Seconds()) {
 		t.Errorf("railway.json: %+v, %v", railway, err)
 	}
 
@@ -162,7 +162,7 @@ func TestOtherPlatforms(t *testing.T) {
 	if err := yaml.UnmarshalStrict(read(t, "../render/render.yaml"), &render); err != nil {
 		t.Fatal(err)
 	}
-	if s := render.Services[0]; s.Shutdown < 27 || s.Shutdown > 300 || s.Health != railway.Deploy.Path {
+	if s := render.Services[0]; s.Shutdown < int(drained.Seconds()) || s.Shutdown > 300 || s.Health != railway.Deploy.Path {
 		t.Errorf("render.yaml: %+v", s)
 	}
 	for _, v := range render.Services[0].Variables {

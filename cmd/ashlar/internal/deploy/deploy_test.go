@@ -78,7 +78,9 @@ func TestFilesAreOfTheApp(t *testing.T) {
 		"compose.yaml":                           "name: payments-api\n",
 		"deploy/kubernetes/base/deployment.yaml": "image: images.example.test/team/payments-api\n",
 		"deploy/kubernetes/overlays/production/kustomization.yaml": "namespace: payments-api-production\n",
-		"deploy/ecs/task.json": `"family": "payments-api"`,
+		"deploy/ecs/task.json":                `"family": "payments-api"`,
+		"deploy/systemd/payments-api.service": "ExecStart=/usr/local/bin/payments-api serve\n",
+		"deploy/systemd/payments-api.conf":    "# Settings of payments-api ",
 	} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s lacks %q", name, want)
@@ -87,6 +89,7 @@ func TestFilesAreOfTheApp(t *testing.T) {
 	for golden, name := range map[string]string{
 		"Dockerfile": "Dockerfile", "deployment.yaml": "deploy/kubernetes/base/deployment.yaml",
 		"railway.json": "railway.json", "render.yaml": "render.yaml", "task.json": "deploy/ecs/task.json",
+		"app.service": "deploy/systemd/payments-api.service",
 	} {
 		ashlartest.Golden(t, "testdata/"+golden, files[name])
 	}

@@ -50,6 +50,11 @@ func Targets() []Target {
 			files: map[string]string{"kubernetes": "deploy/kubernetes"},
 		},
 		{
+			Name: "systemd", About: "a Linux machine, as a service of systemd",
+			Next:  "the head of deploy/systemd/shop.service says how to install it",
+			files: map[string]string{"systemd": "deploy/systemd"},
+		},
+		{
 			Name: "railway", About: "Railway",
 			Next:  "set PORT=8080, ASHLAR_SIGNING_KEYS, DATABASE_URL and ASHLAR_DATABASE_PLAINTEXT=on (its private network has no certificate) as variables of the service",
 			files: with(image, map[string]string{"railway/railway.json": "railway.json"}),
@@ -126,7 +131,7 @@ func plan(app App, targets []Target) (map[string]string, error) {
 				if err != nil {
 					return err
 				}
-				files[path.Join(to, strings.TrimPrefix(name, from))] = app.Adapt(string(text))
+				files[app.Adapt(path.Join(to, strings.TrimPrefix(name, from)))] = app.Adapt(string(text))
 				return nil
 			})
 			if err != nil {

@@ -1,0 +1,179 @@
+package deploytest_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/unit"
+)
+
+// drained is how long an app may take to end: its requests ASHLAR_DRAIN_TIMEOUT,
+// its jobs as long after them, and a little to close what is open.
+const drained = 20*time.Second + 20*time.Second + 5*time.Second
+
+// service returns what is wrong with a unit, each finding with its rule.
+func service(text []byte) (findings []string) {
+	options, err := unit.Deserialize(bytes.NewReader(text))
+	if err != nil {
+		return []string{"syntax: " + err.Error()}
+	}
+	set, secret := map[string]string{}, map[string]string{}
+	for _, o := range options {
+		for _, word := range strings.Fields(o.Value) {
+			name, value, ok := strings.Cut(word, "=")
+			switch {
+			case o.Name == "Environment" && ok:
+				set["env "+name] = value
+			case o.Name == "LoadCredential":
+				id, file, _ := strings.Cut(word, ":")
+				secret["%d/"+id] = file
+			}
+		}
+		if o.Name == "SystemCallFilter" {
+			set[o.Name+" "+o.Value] = "yes"
+		}
+		set[o.Name] = o.Value
+	}
+	say := func(when bool, finding string) {
+		if when {
+			findings = append(findings, finding)
+		}
+	}
+	// What it may do to the machine: each of these is off unless it is said.
+	for name, want := range map[string]string{
+		"DynamicUser": "yes", "NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "AmbientCapabilities": "",
+		"ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "PrivateDevices": "yes", "PrivateUsers": "yes",
+		"ProtectProc": "invisible", "ProtectClock": "yes", "ProtectControlGroups": "yes", "ProtectHostname": "yes",
+		"ProtectKernelLogs": "yes", "ProtectKernelModules": "yes", "ProtectKernelTunables": "yes",
+		"RestrictNamespaces": "yes", "RestrictRealtime": "yes", "RestrictSUIDSGID": "yes",
+		"LockPersonality": "yes", "MemoryDenyWriteExecute": "yes", "RemoveIPC": "yes", "UMask": "0077",
+		"RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX", "SystemCallArchitectures": "native",
+		"SystemCallFilter @system-service": "yes", "SystemCallFilter ~@privileged @resources": "yes", "SystemCallErrorNumber": "EPERM",
+	} {
+		if have, said := set[name]; !said || have != want {
+			findings = append(findings, fmt.Sprintf("P16.14: %s is %q, not %q", name, have, want))
+		}
+	}
+	_, pids := set["ProcSubset"]
+	say(pids, "ProcSubset: metrics read /proc/stat, and Go /proc/sys/net/core/somaxconn")
+
+	for name, value := range set {
+		if variable, ok := strings.CutPrefix(name, "env "); ok && secretName.MatchString(strings.TrimSuffix(variable, "_FILE")) {
+			say(secret[value] == "", "P6.3: "+variable+" is no credential")
+		}
+	}
+	say(set["env ASHLAR_SIGNING_KEYS_FILE"] == "", "P6.3: no signing keys")
+	say(set["env ASHLAR_ENV"] != "production", "P5.15: it does not say that it is production")
+	say(set["StateDirectoryMode"] != "0700" || set["env ASHLAR_DATA_DIR"] != "%S/"+set["StateDirectory"], "state: it keeps its data where it may not write, or others may read")
+	say(!strings.HasPrefix(set["ExecStart"], "/") || strings.ContainsAny(set["ExecStart"], "|;&$"), "P8.2: the program is not started directly")
+	say(set["Restart"] != "on-failure" || set["RestartPreventExitStatus"] != "2", "P2.6: it is not started again, or again and again with a wrong command line")
+	say(set["KillMode"] != "mixed", "P14.4: workers are told to stop behind their parent's back")
+	stop, err := time.ParseDuration(set["TimeoutStopSec"] + "s")
+	say(err != nil || stop < drained, "P14.4: it is killed while it drains")
+	say(set["LimitNOFILE"] != "65536", "files: 20000 streams need more descriptors than systemd gives")
+	say(set["MemoryMax"] != "1G" || set["env GOMEMLIMIT"] != "920MiB", "P8.7: GOMEMLIMIT is not nine tenths")
+	return findings
+}
+
+func TestSystemd(t *testing.T) {
+	t.Parallel()
+	text := read(t, "../systemd/shop.service")
+	if found := service(text); len(found) > 0 {
+		t.Errorf("deploy/systemd/shop.service:\n%s", strings.Join(found, "\n"))
+	}
+	for rule, change := range map[string][2]string{
+		"syntax":                   {"[Service]", "Service"},
+		"P16.14: DynamicUser":      {"DynamicUser=yes\n", ""},
+		"P16.14: NoNewPrivileges":  {"NoNewPrivileges=yes", "NoNewPrivileges=no"},
+		"P16.14: Capability":       {"CapabilityBoundingSet=\n", "CapabilityBoundingSet=CAP_NET_ADMIN\n"},
+		"P16.14: ProtectSystem":    {"ProtectSystem=strict", "ProtectSystem=full"},
+		"P16.14: RestrictAddress":  {"AF_INET AF_INET6", "AF_NETLINK AF_INET AF_INET6"},
+		"P16.14: SystemCallFilter": {"SystemCallFilter=@system-service\n", ""},
+		"P16.14: UMask":            {"UMask=0077", "UMask=0022"},
+		"ProcSubset":               {"ProtectProc=invisible", "ProtectProc=invisible\nProcSubset=pid"},
+		"P6.3: DATABASE_URL":       {"Environment=ASHLAR_ENV", "Environment=DATABASE_URL=postgres://shop:secret@db/shop ASHLAR_ENV"},
+		"P6.3: ASHLAR":             {"LoadCredential=signing-keys:", "LoadCredential=other:"},
+		"P6.3: no":                 {"Environment=ASHLAR_SIGNING_KEYS_FILE", "Environment=OTHER"},
+		"P5.15":                    {"ASHLAR_ENV=production", "ASHLAR_ENV=development"},
+		"state":                    {"StateDirectory=shop", "StateDirectory=other"},
+		"P8.2":                     {"ExecStart=/usr", "ExecStart=sh -c /usr"},
+		"P2.6":                     {"Restart=on-failure", "Restart=no"},
+		"P14.4: workers":           {"KillMode=mixed", "KillMode=control-group"},
+		"P14.4: it":                {"TimeoutStopSec=60", "TimeoutStopSec=30"},
+		"files":                    {"LimitNOFILE=65536\n", ""},
+		"P8.7":                     {"MemoryMax=1G", "MemoryMax=900M"},
+	} {
+		spoilt := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(spoilt, text) {
+			t.Errorf("%s: shop.service does not have %q", rule, change[0])
+		}
+		bites(t, rule, service(spoilt))
+	}
+}
+
+// TestSystemdEnvironment: no secret is in a file that everybody reads, and
+// nothing in it says again, or otherwise, what the unit says.
+func TestSystemdEnvironment(t *testing.T) {
+	t.Parallel()
+	unit := string(read(t, "../systemd/shop.service"))
+	for line := range strings.Lines(string(read(t, "../systemd/shop.conf"))) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		switch {
+		case line == "\n" || line[0] == '#':
+		case !ok || value == "":
+			t.Errorf("%q sets nothing", line)
+		case secretName.MatchString(name):
+			t.Errorf("P6.3: %s in plain text", name)
+		case strings.Contains(unit, name+"="):
+			t.Errorf("%s is in the unit too", name)
+		case name == "ASHLAR_ADMIN_ADDR" && !strings.HasPrefix(value, "127.0.0.1:"):
+			t.Errorf("P10.14: the admin listener is at %s", value)
+		}
+	}
+}
+
+// TestSystemdItself has systemd read the unit, and judge what is left open to
+// the service: 0 is nothing, 10 (here 100) is all.
+func TestSystemdItself(t *testing.T) {
+	t.Parallel()
+	tool, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not here: install systemd (nothing of it need run)")
+	}
+	// It looks for the program, too.
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := bytes.Replace(read(t, "../systemd/shop.service"), []byte("ExecStart=/usr/local/bin/shop"), []byte("ExecStart="+program), 1)
+	run := func(text []byte, args ...string) (string, error) {
+		file := filepath.Join(t.TempDir(), "shop.service")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), tool, append(slices.Clone(args), file)...).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(text, "verify"); err != nil || out != "" {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	if out, err := run(bytes.Replace(text, []byte("KillMode=mixed"), []byte("KilMode=mixed"), 1), "verify"); !strings.Contains(out, "KilMode") {
+		t.Errorf("verify does not see a word that it does not know: %v\n%s", err, out)
+	}
+	if out, _ := run(text, "security", "--help"); !strings.Contains(out, "--offline") {
+		t.Skip("this systemd-analyze judges running services only: version 250 or newer is needed")
+	}
+	if out, err := run(text, "security", "--offline=true", "--threshold=15"); err != nil {
+		t.Errorf("more is left open than 1.5 of 10: %v\n%s", err, out)
+	}
+	if _, err := run(bytes.ReplaceAll(text, []byte("SystemCallFilter"), []byte("#")), "security", "--offline=true", "--threshold=15"); err == nil {
+		t.Error("all system calls are allowed, and it is content")
+	}
+}
