@@ -69,7 +69,7 @@ func (a *App) openAccounts(throwaway bool) error {
 	if a.crossOrigin, err = crossOrigin(a.cfg); err != nil {
 		return err
 	}
-	passwords, err := auth.NewPasswords(auth.PasswordConfig{Processors: a.Work})
+	passwords, err := auth.NewPasswords(auth.PasswordConfig{Processors: a.Work, Common: func() bool { return a.CommonPasswords }})
 	if err != nil {
 		return err
 	}

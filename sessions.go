@@ -179,6 +179,10 @@ func (t accountTable) Change(ctx context.Context, fn func(auth.Tx) error) error 
 	return err
 }
 
+// AccountTx lets [auth.Accounts.Add] and [auth.Accounts.Change] work in a
+// transaction of the caller's, with whatever else it changes.
+func (a *App) AccountTx(tx *db.Tx) auth.Tx { return accountTx{a, tx} }
+
 // accountTx changes accounts and sessions in a transaction. Each decision is
 // one UPDATE with its condition: at READ COMMITTED, the second of two waits for
 // the first and then finds that the condition no longer holds.
@@ -205,9 +209,16 @@ func (t accountTx) LockAccount(ctx context.Context, id string) (auth.Account, er
 }
 
 func (t accountTx) SaveAccount(ctx context.Context, a auth.Account) error {
-	_, err := db.Exec(ctx, t.tx, `UPDATE ashlar_accounts SET password_hash = $2, role = $3, disabled_at = $4, epoch = $5 WHERE id = $1`,
-		a.ID, a.PasswordHash, a.Role, a.DisabledAt, a.Epoch)
+	_, err := db.Exec(ctx, t.tx, `UPDATE ashlar_accounts SET password_hash = $2, role = $3, disabled_at = $4, epoch = $5, email = $6 WHERE id = $1`,
+		a.ID, a.PasswordHash, a.Role, a.DisabledAt, a.Epoch, a.Email)
+	if db.IsUnique(err, "email") {
+		return auth.ErrEmailTaken.Wrap(err)
+	}
 	return err
+}
+
+func (t accountTx) InsertAccount(ctx context.Context, a auth.Account) error {
+	return insertAccount(ctx, t.tx, a)
 }
 
 func (t accountTx) InsertSession(ctx context.Context, s auth.Session) error {

@@ -222,6 +222,20 @@ func (a *Accounts) rehash(ctx context.Context, account Account, password string)
 // password or a role that cannot be, [ErrEmailTaken], [ErrBusy], or the
 // store's.
 func (a *Accounts) Create(ctx context.Context, in NewAccount) (Account, error) {
+	account, err := a.Prepare(ctx, in)
+	if err != nil {
+		return Account{}, err
+	}
+	if err := a.store.Insert(ctx, account); err != nil {
+		return Account{}, fmt.Errorf("make an account: %w", err)
+	}
+	return account, nil
+}
+
+// Prepare is Create without keeping the account: [Accounts.Add] does that, in a
+// transaction with what else belongs to it. To hash takes long, so it comes
+// before.
+func (a *Accounts) Prepare(ctx context.Context, in NewAccount) (Account, error) {
 	account := Account{
 		ID: id.New("usr_"), Email: NormalizeEmail(in.Email), Role: in.Role, Tenant: in.Tenant,
 		CreatedAt: a.clock(),
@@ -235,13 +249,8 @@ func (a *Accounts) Create(ctx context.Context, in NewAccount) (Account, error) {
 		return Account{}, err
 	}
 	var err error
-	if account.PasswordHash, err = a.passwords.Hash(ctx, in.Password); err != nil {
-		return Account{}, err
-	}
-	if err := a.store.Insert(ctx, account); err != nil {
-		return Account{}, fmt.Errorf("make an account: %w", err)
-	}
-	return account, nil
+	account.PasswordHash, err = a.passwords.Hash(ctx, in.Password)
+	return account, err
 }
 
 func unknownRole() fault.Violations {

@@ -63,6 +63,10 @@ func (m *Memory) List(_ context.Context, after string, limit int) ([]Account, er
 func (m *Memory) Insert(_ context.Context, a Account) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.insert(a)
+}
+
+func (m *memory) insert(a Account) error {
 	if slices.ContainsFunc(m.all, func(b Account) bool { return b.Email == a.Email }) {
 		return ErrEmailTaken
 	}
@@ -190,7 +194,12 @@ func (tx *memoryTx) LockAccount(_ context.Context, id string) (Account, error) {
 	return tx.all[i], nil
 }
 
+func (tx *memoryTx) InsertAccount(_ context.Context, a Account) error { return tx.insert(a) }
+
 func (tx *memoryTx) SaveAccount(_ context.Context, a Account) error {
+	if slices.ContainsFunc(tx.all, func(b Account) bool { return b.Email == a.Email && b.ID != a.ID }) {
+		return ErrEmailTaken
+	}
 	if i, found := slices.BinarySearchFunc(tx.all, a.ID, byID); found {
 		tx.all[i] = a
 	}

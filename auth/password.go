@@ -37,6 +37,10 @@ type PasswordConfig struct {
 	// 8 for each concurrent one, which is under half a second; negative means
 	// that none waits.
 	Queue int
+	// Common, if set, is asked at each new password whether those are taken that
+	// are guessed first. Nil refuses them.
+	Common func() bool
+
 	// Processors, if set, is asked for a turn before each hash, so that hashing
 	// and whatever else computes leave room to everybody else together. An
 	// error of its Enter, other than the context's, is answered as ErrBusy.
@@ -59,7 +63,8 @@ type Passwords struct {
 	most    int64 // running and waiting
 	present atomic.Int64
 	hashes  atomic.Uint64
-	room    Room // nil for none
+	room    Room        // nil for none
+	common  func() bool // nil refuses common passwords
 }
 
 // NewPasswords returns a Passwords, or says which setting is out of range.
@@ -103,6 +108,7 @@ func newPasswords(p params, c PasswordConfig) *Passwords {
 		slots:  make(chan struct{}, c.Concurrent),
 		most:   int64(c.Concurrent) + int64(c.Queue),
 		room:   c.Processors,
+		common: c.Common,
 	}
 }
 
@@ -114,7 +120,7 @@ func (p *Passwords) Check(password string) error {
 		return fault.At("/password", "too_short", fmt.Sprintf("must have at least %d characters", MinPassword))
 	case n > MaxPassword:
 		return fault.At("/password", "too_long", fmt.Sprintf("must have at most %d characters", MaxPassword))
-	case common(password):
+	case common(password) && (p.common == nil || !p.common()):
 		return fault.At("/password", "too_common", "must not be one of the most common passwords")
 	}
 	return nil

@@ -241,3 +241,23 @@ func BenchmarkHash(b *testing.B) {
 	}
 	runtime.GC() // 19 MiB each: leave none to the next benchmark
 }
+
+// TestCommonPasswordsCanBeTaken where a contract asks for a length and no more.
+func TestCommonPasswordsCanBeTaken(t *testing.T) {
+	t.Parallel()
+	taken := false
+	p, err := auth.NewPasswords(auth.PasswordConfig{Common: func() bool { return taken }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Check("password1"); !errors.Is(err, fault.ErrInvalid) {
+		t.Errorf("not yet: %v", err)
+	}
+	taken = true
+	if err := p.Check("password1"); err != nil {
+		t.Error(err)
+	}
+	if err := p.Check("short"); !errors.Is(err, fault.ErrInvalid) {
+		t.Errorf("too short: %v", err)
+	}
+}

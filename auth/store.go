@@ -54,8 +54,10 @@ type Tx interface {
 	// LockAccount returns an account, or ErrNoAccount, and keeps others from
 	// changing it until the transaction ends.
 	LockAccount(ctx context.Context, id string) (Account, error)
-	// SaveAccount writes the hash, role, disabling and epoch of an account that
-	// is locked.
+	// InsertAccount keeps a new account, or returns ErrEmailTaken.
+	InsertAccount(ctx context.Context, a Account) error
+	// SaveAccount writes the address, hash, role, disabling and epoch of an
+	// account that is locked, or returns ErrEmailTaken.
 	SaveAccount(ctx context.Context, a Account) error
 
 	// InsertSession keeps a new session.

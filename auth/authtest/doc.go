@@ -21,10 +21,12 @@ import (
 func Run(t *testing.T, open func(t *testing.T) (auth.Store, *auth.Revocations)) {
 	for name, try := range map[string]func(*testing.T, *desk){
 		"accounts are kept and changed":            accounts,
+		"accounts change with what is beside them": within,
 		"a change that fails changes nothing":      rollback,
 		"sessions are found and listed":            sessions,
 		"a token is spent under its conditions":    rotation,
 		"sessions end in time":                     lifetimes,
+		"an access token follows another":          renewal,
 		"a session of an old epoch is dead":        epochs,
 		"random histories are as the model says":   histories,
 		"one token at once has exactly one winner": race,
