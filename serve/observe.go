@@ -146,7 +146,7 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 		Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
 		Agent:   r.UserAgent(),
 	}
-	x.problems = o.form == nil || fault.NamesProblem(r.Header["Accept"])
+	x.problems = o.refusals == nil || fault.NamesProblem(r.Header["Accept"])
 	if o.cors != nil {
 		o.cors.dress(x.Fields(), r)
 	}
