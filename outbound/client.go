@@ -35,23 +35,24 @@ func New(cfg Config) *Client {
 	secure.InsecureSkipVerify = false
 	secure.MinVersion = max(secure.MinVersion, tls.VersionTLS12)
 	policy := cfg.policy()
+	network := &http.Transport{
+		Proxy:                  cfg.Proxy,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        secure,
+		TLSHandshakeTimeout:    cfg.DialTimeout,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    16,
+		MaxConnsPerHost:        max(cfg.MaxConnsPerHost, 0),
+		IdleConnTimeout:        60 * time.Second,
+		MaxResponseHeaderBytes: cfg.MaxHeader,
+	}
 	return &Client{
 		guard: g, policy: policy, resolver: cfg.Resolver, lookTimeout: cfg.DialTimeout,
 		http: http.Client{
 			Transport: &transport{
 				guard: g, policy: policy, maxBody: cfg.MaxBody, headTimeout: cfg.HeadTimeout,
-				next: &http.Transport{
-					Proxy:                  cfg.Proxy,
-					DialContext:            dialer.DialContext,
-					TLSClientConfig:        secure,
-					TLSHandshakeTimeout:    cfg.DialTimeout,
-					ForceAttemptHTTP2:      true,
-					MaxIdleConns:           256,
-					MaxIdleConnsPerHost:    16,
-					MaxConnsPerHost:        max(cfg.MaxConnsPerHost, 0),
-					IdleConnTimeout:        60 * time.Second,
-					MaxResponseHeaderBytes: cfg.MaxHeader,
-				},
+				next: network, inner: newInner(cfg.Within, network),
 			},
 			CheckRedirect: redirects(cfg.Redirects),
 		},
@@ -95,8 +96,8 @@ func (c *Client) Check(ctx context.Context, u *url.URL) error {
 	if refusal := c.guard.url(u); refusal != nil {
 		return refusal
 	}
-	if c.http.Transport.(*transport).next.Proxy != nil {
-		return nil // names are the proxy's to resolve
+	if t := c.http.Transport.(*transport); t.next.Proxy != nil || t.inner.plays(u) {
+		return nil // the name is the proxy's to resolve, or nobody's
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.lookTimeout)
 	defer cancel()

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -47,6 +48,14 @@ type Config struct {
 	// Resolver looks names up. Nil means the system's.
 	Resolver *net.Resolver
 
+	// Within says which hosts this process plays itself, as tests do: it is
+	// given the host and the port of a URL ("bank.example:443") and returns how
+	// to connect to it, or nil for what is of the network. Nothing is encrypted
+	// on such a connection, whatever the URL says, no name is looked up, and the
+	// guard judges no more than the URL: leave it nil in production. It is called
+	// for each request, by many at once.
+	Within func(address string) Connect
+
 	// Timeout bounds one exchange with all its tries, from the look-up of the
 	// name to the last byte of the answer; a redirect is an exchange of its
 	// own. Zero means 10s; negative means none but the request's own context.
@@ -80,6 +89,10 @@ type Config struct {
 	// closed.
 	Bulkhead Bulkhead
 }
+
+// Connect opens a connection, to the end of which the other side answers as a
+// server of HTTP/1.1 does.
+type Connect func(ctx context.Context) (net.Conn, error)
 
 func (c Config) withDefaults() Config {
 	or(&c.Timeout, 10*time.Second)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -20,10 +21,24 @@ type transport struct {
 	maxBody     int64
 	headTimeout time.Duration
 	next        *http.Transport
+	inner       *inner // nil where all hosts are the network's
 }
 
 // CloseIdleConnections makes http.Client's method of that name work.
-func (t *transport) CloseIdleConnections() { t.next.CloseIdleConnections() }
+func (t *transport) CloseIdleConnections() {
+	t.next.CloseIdleConnections()
+	if t.inner != nil {
+		t.inner.next.CloseIdleConnections()
+	}
+}
+
+// carrier is what carries a request to its host.
+func (t *transport) carrier(u *url.URL) *http.Transport {
+	if t.inner.plays(u) {
+		return t.inner.next
+	}
+	return t.next
+}
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -130,7 +145,7 @@ func (x *exchange) try(ctx context.Context, t *ticket) outcome {
 	if x.limit > 0 {
 		stop = time.AfterFunc(x.limit, func() { cancel(errLate) }).Stop
 	}
-	res, err := x.next.RoundTrip(req)
+	res, err := x.carrier(req.URL).RoundTrip(req)
 	inTime := stop()
 	if err == nil && !inTime {
 		_ = res.Body.Close()

@@ -73,8 +73,8 @@ func Drip(w http.ResponseWriter, r *http.Request) {
 // Reset breaks the connection with an RST in place of an answer.
 func Reset(w http.ResponseWriter, _ *http.Request) {
 	with(w, func(c net.Conn) {
-		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
+		if c, ok := c.(interface{ SetLinger(seconds int) error }); ok {
+			_ = c.SetLinger(0)
 		}
 	})
 }

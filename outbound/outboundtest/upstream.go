@@ -7,6 +7,9 @@
 //	... call bank.URL; bank.Calls() tells what it was asked
 //
 // Use it for what your program depends on: a bank, a receiver of webhooks.
+//
+// [New] listens on loopback. [Hosts] play any host within the process, without
+// a socket: in a bubble of testing/synctest a delay of an hour takes no time.
 package outboundtest
 
 import (
@@ -18,6 +21,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Loopback is what a client must be allowed to call an [Upstream].
@@ -31,15 +35,16 @@ type Call struct {
 	Method, Target string
 	Header         http.Header
 	Body           string
+	// At is when it had arrived.
+	At time.Time
 }
 
-// An Upstream is a server on loopback that answers by its script. Safe for
-// concurrent use.
+// An Upstream is a server that answers by its script. Safe for concurrent use.
 type Upstream struct {
-	// URL is where it listens, as http://127.0.0.1:port.
+	// URL is where it is called, http://127.0.0.1:port of one that listens.
 	URL string
 
-	server      *httptest.Server
+	end         func()
 	mu          sync.Mutex
 	script      []Answer
 	next        int
@@ -47,28 +52,31 @@ type Upstream struct {
 	connections atomic.Int64
 }
 
-// New starts an upstream that gives its answers in order; the last of them
-// answers all requests that follow. It ends with the test.
+// New starts an upstream on loopback that gives its answers in order; the last
+// of them answers all requests that follow. It ends with the test.
 func New(t testing.TB, script ...Answer) *Upstream {
 	t.Helper()
 	u := &Upstream{script: script}
 	s := httptest.NewUnstartedServer(u)
-	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			u.connections.Add(1)
-		}
-	}
+	s.Config.ConnState = u.counted
 	s.Start()
-	u.server, u.URL = s, s.URL
+	u.URL = s.URL
+	u.end = func() {
+		s.CloseClientConnections() // one that hangs would keep it waiting
+		s.Close()
+	}
 	t.Cleanup(u.Close)
 	return u
 }
 
-// Close ends it early: from here on nobody listens there.
-func (u *Upstream) Close() {
-	u.server.CloseClientConnections() // one that hangs would keep it waiting
-	u.server.Close()
+func (u *Upstream) counted(_ net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		u.connections.Add(1)
+	}
 }
+
+// Close ends it early: from here on nobody listens there.
+func (u *Upstream) Close() { u.end() }
 
 // Script replaces the script from the next request on.
 func (u *Upstream) Script(script ...Answer) {
@@ -92,7 +100,7 @@ func (u *Upstream) Connections() int { return int(u.connections.Load()) }
 func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // what arrived before the client went
 	u.mu.Lock()
-	u.calls = append(u.calls, Call{r.Method, r.URL.String(), r.Header.Clone(), string(text)})
+	u.calls = append(u.calls, Call{r.Method, r.URL.String(), r.Header.Clone(), string(text), time.Now()})
 	var answer Answer
 	if len(u.script) > 0 {
 		answer = u.script[min(u.next, len(u.script)-1)]
