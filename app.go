@@ -27,6 +27,7 @@ import (
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
+	"github.com/ashlar-go/ashlar/outbound"
 	"github.com/ashlar-go/ashlar/redis"
 	"github.com/ashlar-go/ashlar/room"
 	"github.com/ashlar-go/ashlar/trace"
@@ -51,6 +52,9 @@ type App struct {
 	// collection; who chooses it is asked for another. An error lets it pass,
 	// and is logged. Nil asks nobody. Set it before Run.
 	Breached func(ctx context.Context, password string) (bool, error)
+	// Within plays hosts that the app calls, as tests do: see [outbound.Config].
+	// Nil leaves all of them to the network. Set it before Outbound and Webhooks.
+	Within func(address string) outbound.Connect
 	// Redis is what instances share besides the database; nil without REDIS_URL.
 	// Nothing may depend on it: see its package.
 	Redis *redis.Client

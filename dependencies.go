@@ -9,12 +9,28 @@ import (
 	"github.com/ashlar-go/ashlar/outbound"
 )
 
+// Outbound returns a client for something outside of the app, which metrics and
+// log tell of as [App.Dependency] says if cfg names it. Tests play the other
+// side of such a client without a socket.
+//
+//	bank := app.Outbound(outbound.Config{Name: "bank"})
+func (a *App) Outbound(cfg outbound.Config) *outbound.Client {
+	if cfg.Within == nil {
+		cfg.Within = a.Within
+	}
+	client := outbound.New(cfg)
+	if cfg.Name != "" {
+		a.Dependency(client.Policy())
+	}
+	return client
+}
+
 // Dependency has the metrics show how something outside of the app is called,
 // under the policy's name, and the log say when its breaker moves. Call it once
-// for each policy, before Run:
+// for each policy, before Run. [App.Outbound] does so for its own.
 //
-//	bank := outbound.New(outbound.Config{Name: "bank"})
-//	app.Dependency(bank.Policy())
+//	ledger := outbound.NewPolicy(outbound.PolicyConfig{Name: "ledger"})
+//	app.Dependency(ledger)
 func (a *App) Dependency(p *outbound.Policy) {
 	if p.Name() == "" {
 		a.note(errors.New("Dependency is called with a policy that has no name: set Name in its configuration"))

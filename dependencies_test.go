@@ -3,12 +3,14 @@ package ashlar_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/outbound"
+	"github.com/ashlar-go/ashlar/outbound/outboundtest"
 )
 
 // TestDependenciesAreSeen: calls, tries, refusals and the breaker, under the
@@ -63,4 +65,31 @@ func TestADependencyHasANameOfItsOwn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no name") || strings.Count(err.Error(), "ashlar_dependency_tries_total") != 1 {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestAnOutboundClientIsShown under its name; one without a name is not.
+func TestAnOutboundClientIsShown(t *testing.T) {
+	t.Parallel()
+	app := ashlartest.Open(t)
+	bank := app.Outbound(outbound.Config{Name: "bank", Retry: outbound.Retry{Wait: 1}})
+	anyone := app.Outbound(outbound.Config{})
+	app.Migrate()
+	app.Upstream("https://bank.example", outboundtest.Reset, outboundtest.Status(502), outboundtest.Status(200))
+	for _, client := range []*outbound.Client{bank, anyone} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://bank.example/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("%d, %v", res.StatusCode, err)
+		}
+	}
+	shows(t, app, map[string]float64{
+		`ashlar_dependency_calls_total{dependency="bank",outcome="succeeded"}`: 1,
+		`ashlar_dependency_tries_total{dependency="bank"}`:                     3,
+	})
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -77,14 +75,13 @@ const slow = 5 * time.Second
 // traced is an app with an operation of each fate.
 func traced(t *testing.T, share float64, env ...string) (*ashlartest.App, *spans) {
 	t.Helper()
-	neighbour := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, r.Header.Get("Traceparent"))
-	}))
-	t.Cleanup(neighbour.Close)
 	app := ashlartest.Open(t, env...)
+	neighbour := app.Upstream("https://neighbour.example", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Header.Get("Traceparent"))
+	})
 	out := &spans{}
 	app.Trace(trace.Options{Exporter: out, Sampler: trace.Ratio(share).ParentBased(), Delay: time.Millisecond}, nil)
-	client := outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Timeout: lost, DialTimeout: lost})
+	client := app.Outbound(outbound.Config{Timeout: lost, DialTimeout: lost})
 	type none struct{}
 	ok := func(context.Context, none) (none, error) { return none{}, nil }
 	app.Mount(ashlar.Module{
@@ -196,7 +193,7 @@ func TestTraceOfARequest(t *testing.T) {
 	}
 	ask, call := out.find("ask the neighbour"), out.find("GET")
 	if call == nil || ask.Parent != out.find("things.call").Context.SpanID || call.Parent != ask.Context.SpanID || call.Kind != trace.Client ||
-		attr(call, "server.address") != "127.0.0.1" || attr(call, "http.response.status_code") != int64(200) {
+		attr(call, "server.address") != "neighbour.example" || attr(call, "http.response.status_code") != int64(200) {
 		t.Errorf("the call: %+v", call)
 	}
 	if f := out.find("things.fail"); f.Error != "internal" || attr(f, "http.response.status_code") != int64(500) {

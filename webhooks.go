@@ -42,7 +42,7 @@ func (a *App) Webhooks(cfg webhook.Config) *webhook.Hooks {
 		cfg.Bus = a.bus
 	}
 	if cfg.Client == nil {
-		cfg.Client = webhookClient(cfg.Timeout, private)
+		cfg.Client = a.webhookClient(cfg.Timeout, private)
 	}
 	hooks, err := webhook.New(cfg)
 	if err != nil {
@@ -56,7 +56,7 @@ func (a *App) Webhooks(cfg webhook.Config) *webhook.Hooks {
 
 // webhookClient calls whatever accounts have entered, and so, unless it is
 // told to, nothing but public hosts.
-func webhookClient(timeout time.Duration, private bool) *outbound.Client {
+func (a *App) webhookClient(timeout time.Duration, private bool) *outbound.Client {
 	cfg := outbound.Config{Timeout: timeout, DialTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxConnsPerHost: 16}
 	if private {
 		// Link-local addresses stay closed: clouds keep their secrets there.
@@ -64,7 +64,7 @@ func webhookClient(timeout time.Duration, private bool) *outbound.Client {
 			cfg.Allow = append(cfg.Allow, netip.MustParsePrefix(network))
 		}
 	}
-	return outbound.New(cfg)
+	return a.Outbound(cfg)
 }
 
 // warnWebhooks names a setting that is loose.
@@ -73,6 +73,9 @@ func (a *App) warnWebhooks(ctx context.Context) {
 		a.Log.WarnContext(ctx, "webhooks may be sent to private addresses and without TLS: whoever makes an endpoint can call what is inside", "setting", "ASHLAR_WEBHOOK_PRIVATE_TARGETS")
 	}
 }
+
+// Hooks are what Webhooks returned; nil before it is called.
+func (a *App) Hooks() *webhook.Hooks { return a.hooks }
 
 // webhookTasks are what runs beside the server.
 func (a *App) webhookTasks() []Task {

@@ -17,10 +17,10 @@ import (
 // that drains.
 func TestAnAppSendsWebhooks(t *testing.T) {
 	t.Parallel()
-	app := ashlartest.Open(t, "ASHLAR_WEBHOOK_PRIVATE_TARGETS", "allow", "ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0")
+	app := ashlartest.Open(t, "ASHLAR_ADDR", "127.0.0.1:0", "ASHLAR_ADMIN_ADDR", "127.0.0.1:0")
 	hooks := app.Webhooks(webhook.Config{})
 	furnish(t, app)
-	shop := outboundtest.New(t, outboundtest.Status(204))
+	shop := app.Upstream("https://shop.example", outboundtest.Status(204))
 	e, secret, err := hooks.Create(t.Context(), "shop-1", webhook.NewEndpoint{URL: shop.URL, Types: []string{"*"}})
 	if err != nil {
 		t.Fatal(err)

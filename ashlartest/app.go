@@ -14,6 +14,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/config"
 	"github.com/ashlar-go/ashlar/logs"
+	"github.com/ashlar-go/ashlar/outbound/outboundtest"
 	"github.com/ashlar-go/ashlar/trace"
 )
 
@@ -27,6 +28,7 @@ type App struct {
 	log     *capture
 	traces  *album // nil where nothing is traced
 	handler func() (http.Handler, error)
+	hosts   outboundtest.Hosts // that the app calls
 	key     ed25519.PrivateKey // signs the app's access tokens
 }
 
@@ -87,6 +89,7 @@ func Open(t testing.TB, env ...string) *App {
 		app.Log = slog.New(h.To(a.log, logs.JSON, slog.LevelDebug))
 	}
 	a.handler = sync.OnceValues(a.derive)
+	app.Within = a.within
 	return a
 }
 

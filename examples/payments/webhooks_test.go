@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ashlar-go/ashlar/ashlartest"
@@ -72,6 +73,52 @@ func TestAMerchantIsToldOfPayments(t *testing.T) {
 	if !slices.Equal(types, []string{"payment.authorized", "payment.captured"}) {
 		t.Errorf("told of %v", types)
 	}
+}
+
+// TestAReceiverIsDownForHours, resets connections, and answers nonsense: it gets
+// each event at last, in order. No socket, and no time but the test's.
+func TestAReceiverIsDownForHours(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		receiver := s.Upstream("https://shop.example", outboundtest.Status(503), outboundtest.Reset, outboundtest.Garbage,
+			outboundtest.After(time.Minute, outboundtest.Status(204)), outboundtest.Status(204))
+		made := subscribe(s.shop, "webhooks.create", hook.Subscription{URL: receiver.URL + "/hooks", Events: []hook.Filter{"payment.*"}}).OK()
+		p := pay(s.shop, "payments.authorize", order()).OK()
+		pay(s.shop, "payments.capture", payment.ByID{ID: p.ID}).OK()
+		s.Deliver()
+		attempts := 0
+		for range 12 * 60 { // hours of minutes
+			attempts += s.SendWebhooks()
+			time.Sleep(time.Minute)
+		}
+		page := deliveries(s.shop, "webhooks.deliveries", hook.ByID{ID: made.ID}).OK()
+		if len(page.Data) != 2 || page.Data[0].Status != webhook.Delivered || page.Data[1].Status != webhook.Delivered || attempts != 6 {
+			t.Fatalf("after %d attempts: %+v", attempts, page)
+		}
+		var outcomes []webhook.Outcome
+		for _, a := range page.Data[1].Attempts { // of the first event: the list begins with the last
+			outcomes = append(outcomes, a.Outcome)
+		}
+		if want := []webhook.Outcome{webhook.Refused, webhook.NoAnswer, webhook.NoAnswer, webhook.Timeout, webhook.Success}; !slices.Equal(outcomes, want) {
+			t.Errorf("the attempts at the first event: %v, want %v", outcomes, want)
+		}
+		secret, err := webhook.ParseSecret(made.Secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := map[string]bool{}
+		for _, call := range receiver.Calls() {
+			then := webhook.Verifier{Secrets: []webhook.Secret{secret}, Now: func() time.Time { return call.At }}
+			if err := then.Verify(call.Header, []byte(call.Body)); err != nil {
+				t.Error(err)
+			}
+			ids[call.Header.Get(webhook.HeaderID)] = true
+		}
+		if len(ids) != 2 {
+			t.Errorf("%d events were sent", len(ids))
+		}
+	})
 }
 
 // TestFailedDeliveriesCanBeSentAgain, and what happened can be read.
