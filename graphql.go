@@ -28,12 +28,16 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config
 	if err != nil {
 		return err
 	}
-	h, err := graphql.New(a.operations, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		(*public).ServeHTTP(w, r)
-	}), graphql.Config{
+	own := graphql.Config{
 		Introspection: !a.cfg.Production(), Limits: *a.graphql, Relations: a.relations, Related: related,
 		Credentials: []string{"Authorization", "Cookie"}, Log: a.Log,
-	})
+	}
+	if a.streams.server != nil {
+		own.Sockets = a.streams.server
+	}
+	h, err := graphql.New(a.operations, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*public).ServeHTTP(w, r)
+	}), own)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,7 +27,12 @@ func (h *Handler) ask(ctx context.Context, x *exchange, st *step) *ask.Answer {
 
 // handled has a handler answer a request of an operation.
 func (h *Handler) handled(ctx context.Context, by http.Handler, r *http.Request, s *op.Spec) *ask.Answer {
-	answer, panicked := ask.Handler(by, r)
+	return h.handledBy(ctx, s, func() (*ask.Answer, any) { return ask.Handler(by, r) })
+}
+
+// handledBy notes a panic of who answers.
+func (h *Handler) handledBy(ctx context.Context, s *op.Spec, answers func() (*ask.Answer, any)) *ask.Answer {
+	answer, panicked := answers()
 	if panicked != nil && panicked != http.ErrAbortHandler && h.cfg.Log != nil { //nolint:errorlint // a panic's value, as net/http compares it
 		h.cfg.Log.ErrorContext(ctx, "a GraphQL field panicked", slog.String("operation", s.Name), slog.Any("panic", panicked))
 	}
@@ -121,8 +127,12 @@ func (h *Handler) members(st *step, x *exchange, set func(name, value string)) (
 // problem is what an operation refused, as an entry of errors: all that its
 // document says is in the extensions.
 func problem(answer *ask.Answer, st *step, at *trail) failure {
-	body := answer.Body.Bytes()
-	f := failure{message: http.StatusText(answer.Status), code: fault.ErrInternal.Code(), at: st.at, path: at.list()}
+	return failureOf(answer.Body.Bytes(), http.StatusText(answer.Status), st, at)
+}
+
+// failureOf makes an entry of a document with a code.
+func failureOf(body []byte, message string, st *step, at *trail) failure {
+	f := failure{message: message, code: fault.ErrInternal.Code(), at: st.at, path: at.list()}
 	var doc struct {
 		Title  string `json:"title"`
 		Detail string `json:"detail"`
@@ -131,9 +141,7 @@ func problem(answer *ask.Answer, st *step, at *trail) failure {
 	if json.Unmarshal(body, &doc) != nil || doc.Code == "" {
 		return f
 	}
-	f.extensions = bytes.TrimSpace(body)
-	if f.message = doc.Title; doc.Detail != "" {
-		f.message = doc.Detail
-	}
+	f.code, f.extensions = doc.Code, bytes.TrimSpace(body)
+	f.message = cmp.Or(doc.Detail, doc.Title, message)
 	return f
 }

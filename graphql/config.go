@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/ashlar-go/ashlar/internal/talk"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -23,8 +25,19 @@ type Config struct {
 	// Credentials are the headers that say who asks. They are handed to the
 	// operations as they came; Authorization if there are none.
 	Credentials []string
+	// Sockets keeps the connections of clients that speak graphql-transport-ws: a
+	// live.Server does. Nil answers no handshake.
+	Sockets Sockets
+	// InitWait is how long such a connection may be open before its client has
+	// sent connection_init: 10s if zero.
+	InitWait time.Duration
 	// Log is told of what failed on our side. Nil logs nothing.
 	Log *slog.Logger
+}
+
+// Sockets keeps connections on which somebody else's protocol is spoken.
+type Sockets interface {
+	Talk(w http.ResponseWriter, r *http.Request, p talk.Protocol)
 }
 
 // Limits bound what one request may ask. A limit of zero is the one that its

@@ -80,6 +80,9 @@ func (f failures) append(b []byte) []byte {
 	return append(b, ']')
 }
 
+// alone is an answer of nothing else.
+func (f failures) alone() []byte { return append(f.append([]byte(`{"errors":`)), '}') }
+
 // appendText appends a text as JSON.
 func appendText(b []byte, s string) []byte {
 	for i := range len(s) {

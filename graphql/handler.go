@@ -1,12 +1,15 @@
 package graphql
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -23,13 +26,14 @@ type Handler struct {
 	limits        Limits
 	credentials   []string
 	introspection bool
+	initWait      time.Duration
 	documents     *cache[*document]
 	texts         *cache[string] // by their hash
 }
 
 // New derives an endpoint from operations. Each field is answered by handler,
 // which serves the operations' routes: the app's whole public handler, with all
-// that stands before it. Streams, files and what sets cookies have no field.
+// that stands before it. Files and what sets cookies have no field.
 func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler, error) {
 	s, err := build(operations, cfg.Relations)
 	if err != nil {
@@ -37,6 +41,7 @@ func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler,
 	}
 	h := &Handler{
 		schema: s, operations: handler, cfg: cfg, limits: cfg.Limits.orStandard(), introspection: cfg.Introspection,
+		initWait: cmp.Or(max(cfg.InitWait, 0), standardInitWait),
 	}
 	for _, name := range cfg.Credentials {
 		h.credentials = append(h.credentials, http.CanonicalHeaderKey(name))
@@ -48,21 +53,30 @@ func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler,
 	return h, nil
 }
 
+// standardInitWait is how long a socket waits for connection_init.
+const standardInitWait = 10 * time.Second
+
 // SDL returns the schema in the schema definition language.
 func (h *Handler) SDL() string { return h.schema.sdl }
 
 // An exchange is one request.
 type exchange struct {
-	r     *http.Request
-	scope *scope.Scope // nil where nobody observes
-	asked asked
-	plan  *plan
-	vars  variables
+	r *http.Request
+	// events says that the caller takes server-sent events.
+	events bool
+	scope  *scope.Scope // nil where nobody observes
+	asked  asked
+	plan   *plan
+	vars   variables
 }
 
 // ServeHTTP answers GET and POST as GraphQL over HTTP says.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{r: r, scope: scope.From(w)}
+	if h.cfg.Sockets != nil && upgrading(r) {
+		h.cfg.Sockets.Talk(w, r, protocol{h})
+		return
+	}
+	x := &exchange{r: r, scope: scope.From(w), events: takesEvents(r)}
 	media, err := negotiate(r)
 	if err != nil {
 		h.refuse(w, x, jsonType, err)
@@ -72,12 +86,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, x, media, err)
 		return
 	}
-	h.answer(w, x, media)
+	if x.plan.operation.Operation != ast.Subscription {
+		h.answer(w, x, media)
+		return
+	}
+	if !x.events {
+		h.refuse(w, x, jsonType, noEvents)
+		return
+	}
+	h.stream(w, x)
 }
 
 // prepare reads a request up to the plan that answers it.
 func (h *Handler) prepare(w http.ResponseWriter, x *exchange) error {
 	if err := h.read(w, x); err != nil {
+		return err
+	}
+	return h.compile(x)
+}
+
+// compile finds the plan for what is asked.
+func (h *Handler) compile(x *exchange) error {
+	if err := h.recall(&x.asked); err != nil {
 		return err
 	}
 	var room [512]byte
@@ -123,6 +153,24 @@ type result struct {
 
 // answer runs a plan and sends what came of it.
 func (h *Handler) answer(w http.ResponseWriter, x *exchange, media string) {
+	buf := buffers.Get().(*[]byte)
+	b, found, results := h.execute(x, (*buf)[:0])
+	switch {
+	case media == eventType:
+		sendEvents(w, b)
+	case x.r.Method == http.MethodGet:
+		h.sendKept(w, x, media, b, found, results)
+	default:
+		send(w, media, http.StatusOK, b)
+	}
+	if cap(b) <= maxPooled {
+		*buf = b[:0]
+		buffers.Put(buf)
+	}
+}
+
+// execute runs a plan and appends what came of it.
+func (h *Handler) execute(x *exchange, b []byte) ([]byte, failures, []result) {
 	results := make([]result, len(x.plan.root))
 	if x.plan.operation.Operation == ast.Query && x.plan.asked > 1 {
 		h.together(x, results)
@@ -135,8 +183,6 @@ func (h *Handler) answer(w http.ResponseWriter, x *exchange, media string) {
 	for _, res := range results {
 		found = append(found, res.failures...)
 	}
-	buf := buffers.Get().(*[]byte)
-	b := (*buf)[:0]
 	b = append(b, '{')
 	if len(found) > 0 {
 		b = append(found.append(append(b, `"errors":`...)), ',')
@@ -148,16 +194,7 @@ func (h *Handler) answer(w http.ResponseWriter, x *exchange, media string) {
 		}
 		b = append(append(b, st.key...), results[i].data...)
 	}
-	b = append(b, '}', '}')
-	if x.r.Method == http.MethodGet {
-		h.sendKept(w, x, media, b, found, results)
-	} else {
-		send(w, media, http.StatusOK, b)
-	}
-	if cap(b) <= maxPooled {
-		*buf = b[:0]
-		buffers.Put(buf)
-	}
+	return append(b, '}', '}'), found, results
 }
 
 // maxTogether is how many fields of one document are answered at once.
@@ -200,20 +237,24 @@ func (h *Handler) project(x *exchange, st *step, answer *ask.Answer, at *trail) 
 	case st.call.empty:
 		res.data = []byte("true")
 	default:
-		p := projection{resumed: st.resumed(x.vars)}
-		body := answer.Body.Bytes()
-		b := make([]byte, 0, len(body)/2+64)
-		var ok bool
-		if b, ok = p.value(b, st, st.typ, body, at); ok {
-			res.data = b
-		}
-		res.failures = p.failures
-		if len(p.holes) > 0 {
-			res.failures = append(res.failures, h.fill(x.r.Context(), x, p.holes)...)
-			res.data = filled(res.data, p.holes)
-		}
+		res.data, res.failures = h.projected(x.r.Context(), x, st, answer.Body.Bytes(), at)
 	}
 	return res
+}
+
+// projected is what is sent of a value of a field of the root.
+func (h *Handler) projected(ctx context.Context, x *exchange, st *step, body []byte, at *trail) (data []byte, found failures) {
+	p := projection{resumed: st.resumed(x.vars)}
+	data, ok := p.value(make([]byte, 0, len(body)/2+64), st, st.typ, body, at)
+	if !ok {
+		data = null
+	}
+	found = p.failures
+	if len(p.holes) > 0 {
+		found = append(found, h.fill(ctx, x, p.holes)...)
+		data = filled(data, p.holes)
+	}
+	return data, found
 }
 
 // resumed reports whether a page was asked for by a cursor.
@@ -284,13 +325,20 @@ func (h *Handler) refuse(w http.ResponseWriter, x *exchange, media string, err e
 	if x.scope != nil {
 		x.scope.Code = found[0].code
 	}
+	if media == eventType { // errors of documents are told in the way that was asked for
+		if slices.Contains(lenient, found[0].code) {
+			sendEvents(w, found.alone())
+			return
+		}
+		media = jsonType
+	}
 	if media == jsonType && slices.Contains(lenient, found[0].code) {
 		status = http.StatusOK // as the older way of GraphQL over HTTP has it
 	}
 	if allow, ok := errors.AsType[*wrongMethod](err); ok {
 		w.Header().Set("Allow", allow.allow)
 	}
-	send(w, media, status, append(found.append([]byte(`{"errors":`)), '}'))
+	send(w, media, status, found.alone())
 }
 
 // lenient are the codes of requests that were read well and hold a document

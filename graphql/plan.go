@@ -133,11 +133,41 @@ func (c *compiler) compile() (*plan, error) {
 		}
 		p.root = append(p.root, st)
 	}
+	if p.operation.Operation == ast.Subscription && !p.subscribes() {
+		return nil, refused(ErrDocument, p.operation.Position, "A subscription has one field, which is asked for always and is no __typename.")
+	}
 	p.related = c.related
 	if p.asked+p.related > c.h.limits.Operations {
 		return nil, refused(ErrTooMuch, p.operation.Position, "The document calls too many operations.")
 	}
 	return p, nil
+}
+
+// subscribes reports whether the plan of a subscription is one: it has a single
+// field, which is always asked for (sections 5.2.4.1 and 6.2.3.1 of the
+// specification).
+func (p *plan) subscribes() bool {
+	return len(p.root) == 1 && p.root[0].call != nil && !p.conditional(p.operation.SelectionSet)
+}
+
+// conditional reports whether @skip or @include stand at the root.
+func (p *plan) conditional(set ast.SelectionSet) bool {
+	return slices.ContainsFunc(set, func(s ast.Selection) bool {
+		switch s := s.(type) {
+		case *ast.Field:
+			return decide(s.Directives)
+		case *ast.InlineFragment:
+			return decide(s.Directives) || p.conditional(s.SelectionSet)
+		case *ast.FragmentSpread:
+			f := p.fragments.ForName(s.Name)
+			return decide(s.Directives) || f != nil && p.conditional(f.SelectionSet)
+		}
+		return false
+	})
+}
+
+func decide(directives ast.DirectiveList) bool {
+	return directives.ForName("skip") != nil || directives.ForName("include") != nil
 }
 
 // A group is the fields that answer under one name.

@@ -20,12 +20,15 @@ import (
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/internal/sse"
 )
 
 // The media types of answers.
 const (
 	jsonType = "application/json"
 	ownType  = "application/graphql-response+json"
+
+	eventType = sse.MediaType
 )
 
 // asked is what a request asks.
@@ -33,6 +36,7 @@ type asked struct {
 	query, operation string
 	variables        map[string]any
 	hash             string // of a text that was sent before
+	after            string // the id of the item after which a subscription goes on
 }
 
 // wrongMethod is the fault of a request whose method does not fit.
@@ -44,7 +48,8 @@ type wrongMethod struct {
 func (e *wrongMethod) Unwrap() error { return e.error }
 
 var (
-	notAcceptable = fault.ErrNotAcceptable.Because("The answer is %s or %s; Accept must admit one.", ownType, jsonType)
+	notAcceptable = fault.ErrNotAcceptable.Because("The answer is %s, %s or %s; Accept must admit one.", ownType, jsonType, eventType)
+	noEvents      = fault.ErrNotAcceptable.Because("A subscription is answered with %s, which Accept must name, or on a WebSocket.", eventType)
 	mutationByGet = error(&wrongMethod{fault.ErrNotAllowed.Because("A mutation is sent by POST."), http.MethodPost})
 )
 
@@ -52,18 +57,28 @@ var (
 // it is named.
 func negotiate(r *http.Request) (string, error) {
 	accept := r.Header["Accept"]
-	names := func(media string) bool {
-		return slices.ContainsFunc(accept, func(line string) bool { return strings.Contains(strings.ToLower(line), media) })
-	}
 	switch {
-	case names(ownType) && input.Accepts(accept, ownType):
+	case names(accept, ownType) && input.Accepts(accept, ownType):
 		return ownType, nil
 	case input.Accepts(accept, jsonType):
 		return jsonType, nil
 	case input.Accepts(accept, ownType):
 		return ownType, nil
+	case takesEvents(r):
+		return eventType, nil
 	}
 	return "", notAcceptable
+}
+
+// names reports whether an Accept has a media type, and no range in its place.
+func names(accept []string, media string) bool {
+	return slices.ContainsFunc(accept, func(line string) bool { return strings.Contains(strings.ToLower(line), media) })
+}
+
+// takesEvents reports whether a caller takes server-sent events: those who do not
+// name them would not know what to do with them.
+func takesEvents(r *http.Request) bool {
+	return names(r.Header["Accept"], eventType) && input.Accepts(r.Header["Accept"], eventType)
 }
 
 // read finds out what is asked.
@@ -82,10 +97,7 @@ func (h *Handler) read(w http.ResponseWriter, x *exchange) error {
 	default:
 		err = &wrongMethod{fault.ErrNotAllowed.Because("Use GET or POST."), "GET, POST"}
 	}
-	if err != nil {
-		return err
-	}
-	return h.recall(&x.asked)
+	return err
 }
 
 func (x *exchange) readQuery() error {
@@ -124,6 +136,11 @@ func (h *Handler) readBody(w http.ResponseWriter, x *exchange) error {
 		}
 		return fault.ErrMalformed.Because("The body could not be read.").Wrap(err)
 	}
+	return x.asked.read(body)
+}
+
+// read reads a request as JSON.
+func (a *asked) read(body []byte) error {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return fault.ErrMalformed.Because("The body is not one valid JSON text.")
 	}
@@ -140,7 +157,7 @@ func (h *Handler) readBody(w http.ResponseWriter, x *exchange) error {
 	if twice {
 		return fault.ErrMalformed.Because("The body has a member twice.")
 	}
-	return x.asked.fill(parts)
+	return a.fill(parts)
 }
 
 // fill takes what a request has, each under its name.
@@ -190,11 +207,19 @@ func readObject(value json.RawMessage, into *map[string]any) error {
 	return nil
 }
 
-// readExtensions finds the hash of a text that is kept.
+// readExtensions finds the hash of a text that is kept, and where a subscription
+// goes on.
 func (a *asked) readExtensions(value json.RawMessage) error {
 	var all map[string]any
 	if err := readObject(value, &all); err != nil {
 		return err
+	}
+	if after, given := all["after"]; given {
+		text, is := after.(string)
+		if !is {
+			return errType
+		}
+		a.after = text
 	}
 	persisted, _ := all["persistedQuery"].(map[string]any)
 	if persisted == nil {
@@ -253,8 +278,12 @@ func hashTag(body []byte) string {
 
 // send writes an answer whole.
 func send(w http.ResponseWriter, media string, status int, body []byte) {
+	sendRaw(w, media+"; charset=utf-8", status, body)
+}
+
+func sendRaw(w http.ResponseWriter, contentType string, status int, body []byte) {
 	header := scope.Fields(w)
-	header["Content-Type"] = []string{media + "; charset=utf-8"}
+	header["Content-Type"] = []string{contentType}
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)

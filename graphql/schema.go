@@ -93,9 +93,9 @@ func build(operations []op.Operation, relations []op.Relation) (*schema, error) 
 	}
 	sorted := slices.Clone(operations)
 	slices.SortFunc(sorted, func(x, y op.Operation) int { return strings.Compare(x.Spec().Name, y.Spec().Name) })
-	var roots [2]strings.Builder
+	var roots [3]strings.Builder
 	for _, o := range sorted {
-		if s := o.Spec(); s.Kind != op.IsStream && s.Returns != op.FileBytes && !s.SetsCookies {
+		if s := o.Spec(); s.Returns != op.FileBytes && !s.SetsCookies {
 			b.root(&roots[s.Kind], o)
 		}
 	}
@@ -121,9 +121,9 @@ func (b *builder) load() (*schema, error) {
 	return &s, nil
 }
 
-func (b *builder) write(roots *[2]strings.Builder) {
+func (b *builder) write(roots *[3]strings.Builder) {
 	var text strings.Builder
-	for i, name := range []string{"Query", "Mutation"} {
+	for i, name := range []string{"Query", "Mutation", "Subscription"} {
 		if roots[i].Len() > 0 {
 			fmt.Fprintf(&text, "type %s {\n%s}\n\n", name, roots[i].String())
 		}
@@ -147,7 +147,7 @@ func (b *builder) root(text *strings.Builder, o op.Operation) {
 		b.errs = append(b.errs, o.Mistakef("the GraphQL field %s is already taken by %s", name, twin.spec.Name))
 		return
 	}
-	f := &field{name: name, spec: s, empty: s.Returns == op.Nothing, paged: op.ItemOf(s.Out) != nil && pages(s.In)}
+	f := &field{name: name, spec: s, empty: s.Returns == op.Nothing, paged: s.Kind != op.IsStream && op.ItemOf(s.Out) != nil && pages(s.In)}
 	b.fields[name] = f
 	b.docs = s.Docs
 	describe(text, "  ", strings.TrimSpace(s.Summary+"\n\n"+s.Description))

@@ -11,12 +11,13 @@ import (
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/ask"
 	"github.com/ashlar-go/ashlar/internal/input"
+	"github.com/ashlar-go/ashlar/internal/talk"
 	"github.com/ashlar-go/ashlar/op"
 )
 
 // call has an operation answer, as it answers a request of its own.
 func (c *conversation) call(m message) {
-	c.socket.server.sockets.calls.Add(1)
+	c.server.sockets.calls.Add(1)
 	s := c.socket.calls[m.Operation]
 	switch {
 	case s == nil:
@@ -26,7 +27,7 @@ func (c *conversation) call(m message) {
 		c.answer(m.ID, ask.Refusal(fault.ErrNotAcceptable.Because("The answer is no JSON; ask for it over HTTP.")))
 		return
 	case !c.reserveCall():
-		c.answer(m.ID, ask.Refusal(fault.ErrLimited.Because("A socket may have %d calls under way.", maxCalls)))
+		c.answer(m.ID, ask.Refusal(fault.ErrLimited.Because("A socket may have %d calls under way.", talk.MaxCalls)))
 		return
 	}
 	c.working.Go(func() {
@@ -43,7 +44,7 @@ func (c *conversation) call(m message) {
 func (c *conversation) reserveCall() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calling >= maxCalls {
+	if c.calling >= talk.MaxCalls {
 		return false
 	}
 	c.calling++

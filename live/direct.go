@@ -82,9 +82,14 @@ func (l *link) next() (message, error) {
 	}
 	m, err := parse(text)
 	if err != nil {
-		return message{}, &violation{(&ending{reason: Failed, err: err}).closeCode(), fault.ProblemOf(err, "").Code}
+		return message{}, broken(err)
 	}
 	return m, nil
+}
+
+// broken is the violation that a message is which cannot be read.
+func broken(err error) *violation {
+	return &violation{(&ending{reason: Failed, err: err}).closeCode(), fault.ProblemOf(err, "").Code}
 }
 
 // endingOf is how a connection ends that cannot be read any more.

@@ -49,6 +49,9 @@
 // the items, and [Server.Socket] has many streams and calls on one: see
 // docs/live.md for what is said on it.
 //
+// [Server.Talk] keeps sockets on which another package speaks its own protocol,
+// as graphql does.
+//
 // On HTTP/1 the connection is taken out of net/http's hands, so that a stream
 // on which nothing happens costs two small goroutines and no buffers.
 package live

@@ -10,13 +10,14 @@ import (
 	"github.com/ashlar-go/ashlar/op"
 )
 
-// form is how a wire has its items: as an event, or as a message of a
-// WebSocket.
+// form is how a wire has its items: as an event, as a message of a WebSocket, or
+// as nothing but its value, for somebody who says it in another way.
 type form uint8
 
 const (
 	asEvent   form = iota // id: …, event: …, data: …
 	asMessage             // {"id":…,"event":…,"data":…}
+	asValue               // …
 	forms
 )
 
@@ -36,30 +37,40 @@ func (h *Handler) encode(buf []byte, item any, f form) (frame []byte, kept bool,
 
 // append encodes an item.
 func (h *Handler) append(buf []byte, item any, f form) ([]byte, error) {
-	var id, kind string
-	if h.spec.Identified {
-		id = item.(op.Identified).EventID()
-		if err := checkID(id); err != nil {
-			return nil, err
-		}
+	id, err := h.idOf(item)
+	if err != nil {
+		return nil, err
 	}
+	var kind string
 	if h.spec.Named {
 		kind = item.(op.Named).EventType()
 		if err := checkType(kind); err != nil {
 			return nil, err
 		}
 	}
-	if f == asMessage {
+	switch f {
+	case asValue:
+		return h.encoder.Append(buf, item)
+	case asMessage:
 		buf, err := h.encoder.Append(appendMember(buf, id, kind), item)
 		return append(buf, '}'), err
+	case asEvent, forms:
 	}
 	buf = sse.AppendHead(buf, id, kind)
 	from := len(buf)
-	buf, err := h.encoder.Append(buf, item)
-	if err != nil {
+	if buf, err = h.encoder.Append(buf, item); err != nil {
 		return nil, err
 	}
 	return sse.AppendTail(buf, from), nil
+}
+
+// idOf returns what the item says of the place behind it.
+func (h *Handler) idOf(item any) (string, error) {
+	if !h.spec.Identified {
+		return "", nil
+	}
+	id := item.(op.Identified).EventID()
+	return id, checkID(id)
 }
 
 // appendMember begins the message of an item or an end, up to its data.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/sse"
+	"github.com/ashlar-go/ashlar/internal/talk"
 )
 
 // A Reason says how a stream ended.
@@ -50,6 +51,11 @@ type ending struct {
 	err    error         // of Failed and Revoked: what the caller is told; of others for nobody
 	retry  time.Duration // of Draining
 	broken *violation    // of Violated
+}
+
+// copied is the same end of something else.
+func (e *ending) copied() *ending {
+	return &ending{reason: e.reason, err: e.err, retry: e.retry, broken: e.broken}
 }
 
 // told reports whether there is somebody to tell.
@@ -96,6 +102,11 @@ func (e *ending) lastEvent(traceID string) []byte {
 		b = sse.AppendRetry(nil, e.retry)
 	}
 	return sse.Append(b, "", e.kind(), e.data(traceID))
+}
+
+// end is the same for those who say it in other words.
+func (e *ending) end(traceID string) talk.End {
+	return talk.End{Code: e.code(), Data: e.data(traceID), Retry: e.retry}
 }
 
 // lastMessage is the same for a WebSocket.

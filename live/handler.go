@@ -17,6 +17,7 @@ import (
 	"github.com/ashlar-go/ashlar/internal/input"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/internal/sse"
+	"github.com/ashlar-go/ashlar/internal/talk"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -150,7 +151,8 @@ func (h *Handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		}
 		defer h.gate.Leave() // what is left to do is only to be open
 	}
-	socket := upgrading(r)
+	to := talk.From(w)
+	socket := to == nil && upgrading(r)
 	if socket {
 		var err error
 		if r, err = h.server.checkOrigin(r); err == nil {
@@ -168,7 +170,7 @@ func (h *Handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	if err != nil {
 		return nil, err
 	}
-	if !socket && !input.Accepts(r.Header["Accept"], MediaType) {
+	if !socket && to == nil && !input.Accepts(r.Header["Accept"], MediaType) {
 		return nil, fault.ErrNotAcceptable.Because("The answer is %s; Accept must admit it.", MediaType)
 	}
 	last, items, err := h.take(ctx, w.Header(), r)
@@ -182,15 +184,20 @@ func (h *Handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 	}
 	st := h.newStream(base, s, h.server.keep(base, r, outer), last)
 	st.spans.Store(&s.Spans) // what happens until it is open is part of the request
+	st.to = to
 	if err := st.enter(ctx); err != nil {
 		return nil, err
 	}
 	var hold *held
 	err = st.begin(r.Context().Done(), items(st), func() (err error) {
-		if socket {
-			return st.upgrade(s, w, r)
+		switch {
+		case to != nil:
+			hold, err = st.carry(s, w, r)
+		case socket:
+			err = st.upgrade(s, w, r)
+		default:
+			hold, err = st.listen(s, w, r)
 		}
-		hold, err = st.listen(s, w, r)
 		return err
 	})
 	return hold, err

@@ -77,14 +77,15 @@ type link struct {
 	writing sync.Mutex
 }
 
-// accept answers the handshake.
-func (s *Server) accept(sc *scope.Scope, w http.ResponseWriter, r *http.Request) (*link, error) {
+// accept answers the handshake, with a subprotocol if there is one.
+func (s *Server) accept(sc *scope.Scope, w http.ResponseWriter, r *http.Request, protocols ...string) (*link, error) {
 	sc.Lasts = true
 	small := &smallBuffers{ResponseWriter: w}
 	l := &link{rate: bucket{per: s.cfg.MessageRate, level: 2 * float64(s.cfg.MessageRate), at: time.Now()}}
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // checkOrigin has looked at it
 		OnPingReceived:     l.pinged,
+		Subprotocols:       protocols,
 	}
 	if s.cfg.Compress {
 		options.CompressionMode = websocket.CompressionNoContextTakeover

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
@@ -87,12 +88,32 @@ func (s *Server) leave(m member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, m)
-	if s.each[m.owner()]--; s.each[m.owner()] == 0 {
-		delete(s.each, m.owner())
-	}
+	s.uncount(m.owner())
 	if len(s.open) == 0 && s.drained != nil {
 		close(s.drained)
 	}
+}
+
+func (s *Server) uncount(who string) {
+	if s.each[who]--; s.each[who] == 0 {
+		delete(s.each, who)
+	}
+}
+
+// move has a session count for somebody else than before.
+func (s *Server) move(c *session, to string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case c.who == to:
+		return nil
+	case s.each[to] >= s.cfg.MostEach:
+		return s.tooMany()
+	}
+	s.uncount(c.who)
+	c.who = to
+	s.each[to]++
+	return nil
 }
 
 // all appends what is open.
@@ -172,13 +193,15 @@ func jitter(most time.Duration) time.Duration {
 
 // whose is whom a stream counts for: its principal, or else the network of the
 // address.
-func whose(s *scope.Scope) string {
-	if !s.Principal.Anonymous() {
-		return "principal " + s.Principal.ID
+func whose(s *scope.Scope) string { return countedFor(s.Principal, s.Origin.Address) }
+
+func countedFor(who access.Principal, address string) string {
+	if !who.Anonymous() {
+		return "principal " + who.ID
 	}
-	addr, err := netip.ParseAddr(s.Origin.Address)
+	addr, err := netip.ParseAddr(address)
 	if err != nil || addr.Is4() || addr.Is4In6() {
-		return "address " + s.Origin.Address
+		return "address " + address
 	}
 	network, _ := addr.WithZone("").Prefix(64) // the rest is the client's to choose
 	return "address " + network.String()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/internal/talk"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/trace"
 )
@@ -25,6 +26,7 @@ type stream struct {
 	until      time.Time   // when its time is over; zero is never
 	cancel     context.CancelCauseFunc
 	begun      time.Time
+	to         *talk.Listener // who translates it; nil where it is said as here
 
 	opening atomic.Pointer[opening] // nil once it is open
 	spans   atomic.Pointer[trace.Recording]
@@ -70,8 +72,11 @@ func (h *Handler) newStream(base context.Context, s *scope.Scope, c *credential,
 func (st *stream) owner() string { return st.who }
 
 func (st *stream) alone() bool {
-	_, shared := st.wireOf().(*subscription)
-	return !shared
+	switch st.wireOf().(type) {
+	case *subscription, *aboard:
+		return false
+	}
+	return true
 }
 
 // Value answers for the stream, and else as its scope does.
@@ -208,14 +213,29 @@ func (st *stream) send(item any) bool {
 	w := st.wireOf()
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	frame, own, err := st.h.encode((*buf)[:0], item, w.form())
+	form := w.form()
+	if st.to != nil {
+		form = asValue
+	}
+	frame, own, err := st.h.encode((*buf)[:0], item, form)
 	if err != nil {
 		st.fail(err)
 		return false
 	}
+	if st.to != nil {
+		if own && cap(frame) <= maxPooled {
+			*buf = frame
+		}
+		return st.translate(w, item, frame)
+	}
 	if own && cap(frame) <= maxPooled {
 		*buf = frame
 	}
+	return st.deliver(w, frame)
+}
+
+// deliver sends the frame of an item.
+func (st *stream) deliver(w wire, frame []byte) bool {
 	if !st.write(w, frame) {
 		return false
 	}
@@ -311,7 +331,7 @@ func (st *stream) report() {
 	}
 	e := st.ended.Load()
 	st.h.server.cfg.Log.InfoContext(st, "stream ended",
-		"op", st.h.spec.Name, "transport", st.wireOf().transport(), "reason", e.reason.String(), "code", e.code(),
+		"op", st.h.spec.Name, "transport", st.transport(), "reason", e.reason.String(), "code", e.code(),
 		"messages", st.messages.Load(), "bytes", st.bytes.Load(),
 		"duration_ms", float64(time.Since(st.begun).Microseconds())/1000,
 		"principal", st.Principal.ID, "client_ip", st.Origin.Address)

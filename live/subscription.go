@@ -10,6 +10,7 @@ import (
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/codec"
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/internal/talk"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -89,8 +90,8 @@ func (c *conversation) reserve(id string) error {
 	switch _, taken := c.streams[id]; {
 	case taken:
 		return fault.ErrMalformed.Because("There is a subscription of that id.")
-	case len(c.streams) >= maxStreams:
-		return op.ErrStreams.Because("A socket may have %d subscriptions.", maxStreams)
+	case len(c.streams) >= talk.MaxStreams:
+		return op.ErrStreams.Because("A socket may have %d subscriptions.", talk.MaxStreams)
 	}
 	c.streams[id] = nil
 	return nil

@@ -95,7 +95,7 @@ func (*line) form() form        { return asEvent }
 func (*line) transport() string { return "sse" }
 
 func (l *line) end(e *ending, traceID string) (sent int) {
-	if words := e.lastEvent(traceID); words != nil {
+	if words := l.st.lastEvent(e, traceID); words != nil {
 		_ = l.conn.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
 		if l.write(words, lastPatience) == nil {
 			sent = len(words)
@@ -164,7 +164,7 @@ func (*held) transport() string { return "sse" }
 
 // end lets the request return, after which its writer must not be used.
 func (h *held) end(e *ending, traceID string) (sent int) {
-	if words := e.lastEvent(traceID); words != nil {
+	if words := h.st.lastEvent(e, traceID); words != nil {
 		_ = h.control.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
 		if h.write(words, lastPatience) == nil {
 			sent = len(words)

@@ -38,13 +38,18 @@ func (a *Answer) Write(b []byte) (int, error) {
 // as an internal error. Whoever observes h has logged a panic, and panics on with
 // [http.ErrAbortHandler] for the connection that an HTTP request has of its own.
 func Handler(h http.Handler, r *http.Request) (a *Answer, panicked any) {
+	return Wrapped(h, r, func(w http.ResponseWriter) http.ResponseWriter { return w })
+}
+
+// Wrapped is the same for who looks at what is written.
+func Wrapped(h http.Handler, r *http.Request, wrap func(http.ResponseWriter) http.ResponseWriter) (a *Answer, panicked any) {
 	a = &Answer{header: make(http.Header, 8)}
 	defer func() {
 		if panicked = recover(); panicked != nil {
 			a = Refusal(fault.ErrInternal)
 		}
 	}()
-	h.ServeHTTP(a, r)
+	h.ServeHTTP(wrap(a), r)
 	a.WriteHeader(http.StatusOK)
 	return a, nil
 }
