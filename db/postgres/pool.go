@@ -140,7 +140,11 @@ func (p *pool) queue(ctx context.Context) error {
 	case <-p.slots:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("db/postgres: waiting for a connection: %w", ctx.Err())
+		ended := ctx.Err()
+		if errors.Is(ended, context.Canceled) {
+			return fmt.Errorf("db/postgres: waiting for a connection: %w", ended)
+		}
+		return fmt.Errorf("%w: db/postgres: all %d connections to %s were in use for as long as the caller could wait: %w", db.ErrBusy, cap(p.slots), place(p.conn), ended)
 	case <-p.done:
 		return db.ErrClosed
 	case <-timer.C:

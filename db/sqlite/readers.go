@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -70,7 +71,11 @@ func (p *readers) queue(ctx context.Context) (*conn, error) {
 	case c := <-p.free:
 		return c, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("db/sqlite: waiting for a reader: %w", ctx.Err())
+		ended := ctx.Err()
+		if errors.Is(ended, context.Canceled) {
+			return nil, fmt.Errorf("db/sqlite: waiting for a reader: %w", ended)
+		}
+		return nil, fmt.Errorf("%w: db/sqlite: all %d readers were in use for as long as the caller could wait: %w", db.ErrBusy, cap(p.free), ended)
 	case <-p.done:
 		return nil, db.ErrClosed
 	case <-timer.C:

@@ -301,7 +301,11 @@ func (w *writer) queue(ctx context.Context, me *waiter, turn uint64) error {
 			w.pass()
 			return fmt.Errorf("db/sqlite: transaction not started: %w", err)
 		case <-ctx.Done():
-			err = fmt.Errorf("db/sqlite: waiting for the writer: %w", ctx.Err())
+			if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("%w: db/sqlite: no turn at the writer of %s for as long as the caller could wait: %w", db.ErrBusy, w.file, err)
+			} else {
+				err = fmt.Errorf("db/sqlite: waiting for the writer: %w", err)
+			}
 		case <-me.timer.C:
 			if err = w.tooLong(time.Since(start), turn); err == nil {
 				me.timer.Reset(w.wait - time.Since(start))
