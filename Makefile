@@ -78,10 +78,10 @@ tidy: ## Fail if go.mod or go.sum are not tidy, or a module is not what it was
 	go mod verify
 
 generated: ## Fail if a docs.gen.go is older than its comments
-	go run ./cmd/ashlar gen --check ./examples/payments/...
+	go run ./cmd/ashlar gen --check ./examples/payments/... ./examples/conduit
 
 generate: ## Write the doc comments of the examples into their docs.gen.go
-	go run ./cmd/ashlar gen ./examples/payments/...
+	go run ./cmd/ashlar gen ./examples/payments/... ./examples/conduit
 
 lint: ## Run the linters of .golangci.yml
 	$(TOOL) golangci-lint config verify
