@@ -167,10 +167,23 @@ func TestEachChangeIsNamed(t *testing.T) {
 		{"a field of the answer is not null", func(d node) { field(d, "Payment", "note")["type"] = "string" }, fine, "", ""},
 		{"a type of the answer changes", func(d node) { field(d, "Payment", "amount")["type"] = "number" }, breaking, "payments.get type-changed 200/amount", "is number, no longer integer\n\tconsumers cannot read it as what it was"},
 		{"an answer is written otherwise", func(d node) { delete(field(d, "Payment", "created_at"), "format") }, breaking, "payments.get rule-loosened 200/created_at format", "is not written as date-time any more"},
-		{"an answer's rule is loosened", func(d node) {
+		{"a failure's header is loosened", func(d node) {
 			r := at(d, "components", "responses", "RateLimited", "headers", "Retry-After", "schema")
 			r["minimum"] = 0
-		}, fine, "", ""}, // a header: its schema is not compared
+		}, breaking, "payments.authorize rule-loosened 429/headers/Retry-After minimum", "the header Retry-After of the answer 429"},
+		{"a failure's header is tightened", func(d node) {
+			r := at(d, "components", "responses", "RateLimited", "headers", "Retry-After", "schema")
+			r["minimum"] = 2
+		}, fine, "", ""},
+		{"a header of the answer has another type", func(d node) {
+			at(authorize(d), "responses", "201", "headers", "Idempotency-Replayed")["schema"] = node{"type": "boolean"}
+		}, breaking, "payments.authorize type-changed 201/headers/Idempotency-Replayed", "is boolean, no longer string\n\tconsumers cannot read it"},
+		{"a header comes", func(d node) {
+			at(authorize(d), "responses", "201", "headers")["X-New"] = node{"schema": node{"type": "string"}}
+		}, fine, "", ""},
+		{"headers of limits go", func(d node) {
+			at(d, "components", "responses", "RateLimited")["headers"] = node{}
+		}, fine, "", ""}, // the limits are compared
 		{"a value of both comes", func(d node) { schema(d, "Currency")["enum"] = []any{"EUR", "GBP", "USD", "CHF"} }, breaking, "payments.get value-added 200/currency=CHF", "may be CHF now\n\tconsumers that know the values until now meet one that they do not know"},
 		{"and is fine where it is sent", func(d node) { schema(d, "Currency")["enum"] = []any{"EUR", "GBP", "USD", "CHF"} }, fine, "payments.authorize value-added request/currency=CHF", "nobody sends it yet"},
 		{"a value of both goes", func(d node) { schema(d, "Currency")["enum"] = []any{"EUR", "GBP"} }, breaking, "payments.authorize value-removed request/currency=USD", "may not be USD any more\n\trequests that send it are refused with 422"},
@@ -227,6 +240,31 @@ func TestEachChangeIsNamed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAHeaderMayBeMissing that had to be there.
+func TestAHeaderMayBeMissing(t *testing.T) {
+	t.Parallel()
+	document := func(required bool) []byte {
+		return fmt.Appendf(nil, `{"openapi": "3.1.0", "paths": {"/a": {"get": {"operationId": "a.get", "responses": {"302": {
+			"description": "Found", "headers": {"Location": {"required": %t, "schema": {"type": "string"}}}}}}}}}`, required)
+	}
+	for _, c := range []struct {
+		before, after bool
+		want          string
+	}{
+		{true, false, "a.get header-optional 302/Location"},
+		{false, true, ""},
+		{true, true, ""},
+	} {
+		changes, err := contract.Compare(document(c.before), document(c.after), now)
+		if err != nil || len(changes) > 1 || len(changes) == 1 != (c.want != "") {
+			t.Fatalf("from %t to %t: %v, %v", c.before, c.after, changes, err)
+		}
+		if len(changes) == 1 && (changes[0].ID() != c.want || !changes[0].Breaking) {
+			t.Errorf("found %+v, want %s", changes[0], c.want)
+		}
 	}
 }
 

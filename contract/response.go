@@ -15,6 +15,11 @@ func (c *comparison) responses() {
 	was, _ := c.before.node["responses"].(node)
 	is, _ := c.after.node["responses"].(node)
 	for _, status := range sorted(was) {
+		if _, has := is[status]; has {
+			old, _ := c.before.follow(was[status])
+			now, _ := c.after.follow(is[status])
+			c.headers(status, old, now)
+		}
 		if !strings.HasPrefix(status, "2") {
 			continue
 		}
@@ -49,13 +54,6 @@ func successes(responses node) string {
 
 // answer compares one success.
 func (c *comparison) answer(status string, old, now node) {
-	headers, _ := old["headers"].(node)
-	others, _ := now["headers"].(node)
-	for _, name := range sorted(headers) {
-		if _, has := others[name]; !has && !slices.Contains(signs, name) {
-			c.breaks("header-removed", status+"/"+name, fmt.Sprintf("the answer %s has no header %s any more", status, name), "consumers that read it find nothing")
-		}
-	}
 	was, is := contents(old), contents(now)
 	for _, media := range sorted(was) {
 		content, has := is[media]
@@ -73,6 +71,28 @@ func (c *comparison) answer(status string, old, now node) {
 	}
 	if len(was) == 0 && len(is) > 0 && status != "204" {
 		c.tells("body-answered", status, fmt.Sprintf("the answer %s has a body now", status), "consumers may let it be")
+	}
+}
+
+// headers compares those of an answer, of a failure too: whether they are there,
+// and what they may be.
+func (c *comparison) headers(status string, old, now node) {
+	headers, _ := old["headers"].(node)
+	others, _ := now["headers"].(node)
+	for _, name := range sorted(headers) {
+		other, has := others[name]
+		if !has {
+			if !slices.Contains(signs, name) {
+				c.breaks("header-removed", status+"/"+name, fmt.Sprintf("the answer %s has no header %s any more", status, name), "consumers that read it find nothing")
+			}
+			continue
+		}
+		was, _ := c.before.follow(headers[name])
+		is, _ := c.after.follow(other)
+		if was["required"] == true && is["required"] != true {
+			c.breaks("header-optional", status+"/"+name, fmt.Sprintf("the header %s of the answer %s may be missing now", name, status), "consumers that read it may find nothing")
+		}
+		c.schema(side{place: status + "/headers/" + name, words: fmt.Sprintf("the header %s of the answer %s", name, status)}, was["schema"], is["schema"])
 	}
 }
 

@@ -145,6 +145,7 @@ func TestProviderThatDoesNot(t *testing.T) {
 		"a generator":      {`${id}`, `${name}`, nil, "no provider state returned a value for \"/orders/${name}\""},
 		"an unknown rule":  {`"match": "integer"`, `"match": "telepathy"`, nil, "cannot be verified: response: the matcher of body $.total: the matcher \"telepathy\": not supported"},
 		"XML":              {`"content": {"total": 5}, "contentType": "application/json"`, `"content": "<total>5</total>", "contentType": "application/xml"`, nil, "a body of XML: not supported"},
+		"multipart":        {`"content": {"total": 5}, "contentType": "application/json"`, `"content": "--b", "contentType": "multipart/form-data; boundary=b"`, nil, "a body of multipart/form-data: not supported"},
 		"a plugin":         {`"description": "an order was made",`, `"description": "an order was made", "pluginConfiguration": {"csv": {}},`, nil, "a plugin: not supported"},
 		"another kind":     {`Asynchronous/Messages`, `Synchronous/Messages`, nil, `"Synchronous/Messages": not supported`},
 		"another host":     {`"/orders", "headers"`, `"@evil.test/orders", "headers"`, nil, "does not start with a slash"},
