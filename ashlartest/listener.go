@@ -292,9 +292,22 @@ func (f *flow) Read(b []byte) (int, error) {
 
 var errPatience = errors.New("nothing came in time")
 
-// peek returns what has come within a time, but for comments and pauses.
+// peek returns what comes within a time, but for comments and pauses, as soon
+// as there is some.
 func (f *flow) peek(d time.Duration) string {
-	<-time.After(d)
+	for enough := time.After(d); ; {
+		if text := f.unread(); text != "" {
+			return text
+		}
+		select {
+		case <-f.more:
+		case <-enough:
+			return f.unread()
+		}
+	}
+}
+
+func (f *flow) unread() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for line := range strings.Lines(string(f.text)) {

@@ -172,7 +172,7 @@ func TestListenerFailures(t *testing.T) {
 		}, "did not end with completed"},
 		"it is not silent": {func(t testing.TB, app *ashlartest.App, w *words) {
 			w.say("one")
-			listenAs(app, "ann").Silent(time.Minute)
+			listenAs(app, "ann").Silent(time.Hour)
 		}, "sent something"},
 		"it does not fail": {func(t testing.TB, app *ashlartest.App, w *words) {
 			w.say("one")
