@@ -115,13 +115,25 @@ func (h *Handler) members(st *step, x *exchange, set func(name, value string)) (
 		if f := st.call.spec.In.Object.Field(wire); v == nil && (f == nil || !f.Nullable) {
 			continue
 		}
-		encoded, err := json.Marshal(v)
+		encoded, err := encoded(v)
 		if err != nil {
 			return nil, fault.ErrMalformed.Because("An argument is no value of JSON.")
 		}
 		given[wire] = encoded
 	}
 	return given, nil
+}
+
+// encoded is a value of a document or a variable as JSON.
+func encoded(v any) (json.RawMessage, error) {
+	switch v := v.(type) {
+	case json.Number:
+		return json.RawMessage(v), nil // it was one in JSON or in the document already
+	case string:
+		return appendText(make([]byte, 0, len(v)+2), v), nil
+	default:
+		return json.Marshal(v)
+	}
 }
 
 // problem is what an operation refused, as an entry of errors: all that its

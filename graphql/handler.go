@@ -13,6 +13,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/ask"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
@@ -28,7 +29,7 @@ type Handler struct {
 	introspection bool
 	initWait      time.Duration
 	documents     *cache[*document]
-	texts         *cache[string] // by their hash
+	texts         *cache[string] // as JSON, by their hash
 }
 
 // New derives an endpoint from operations. Each field is answered by handler,
@@ -114,8 +115,13 @@ func (h *Handler) compile(x *exchange) error {
 	key := append(append(append(room[:0], x.asked.operation...), 0), x.asked.query...)
 	d, known := h.documents.get(key)
 	if !known {
+		text, unread := textOf(x.asked.query)
+		name, unnamed := textOf(x.asked.operation)
+		if err := errors.Join(unread, unnamed); err != nil {
+			return fault.ErrMalformed.Because("A text of the request cannot be read.").Wrap(err)
+		}
 		var err error
-		if d, err = h.parse(x.asked.query, x.asked.operation); err != nil {
+		if d, err = h.parse(text, name); err != nil {
 			return err
 		}
 		if len(key) <= largestKept {

@@ -33,7 +33,9 @@ const (
 
 // asked is what a request asks.
 type asked struct {
-	query, operation string
+	// What names the plan is kept as it was sent, as JSON: texts that are known
+	// need not be read again. Nil is for what was not sent.
+	query, operation json.RawMessage
 	variables        map[string]any
 	hash             string // of a text that was sent before
 	after            string // the id of the item after which a subscription goes on
@@ -105,31 +107,31 @@ func (x *exchange) readQuery() error {
 	if err != nil {
 		return fault.ErrMalformed.Because("The query string cannot be read.")
 	}
-	members := map[string]json.RawMessage{}
 	for name, values := range query {
-		if len(values) > 1 {
-			return fault.ErrMalformed.Because("A parameter is given more than once.")
-		}
+		value := json.RawMessage(values[0])
 		switch {
+		case len(values) > 1:
+			return fault.ErrMalformed.Because("A parameter is given more than once.")
 		case name == "query" || name == "operationName":
-			members[name] = appendText(nil, values[0])
-		case values[0] == "":
-		default:
-			members[name] = json.RawMessage(values[0])
+			value = appendText(nil, values[0])
+		case len(value) == 0:
+			value = null
+		}
+		if err := x.asked.take(name, value); err != nil {
+			return err
 		}
 	}
-	return x.asked.fill(members)
+	return nil
 }
 
 func (h *Handler) readBody(w http.ResponseWriter, x *exchange) error {
-	kind, parameters, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
-	if charset := parameters["charset"]; err != nil || kind != jsonType || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if !isJSON(x.r.Header["Content-Type"]) {
 		return fault.ErrUnsupported.Because("A request is %s in UTF-8.", jsonType)
 	}
 	if x.r.Header.Get("Content-Encoding") != "" {
 		return fault.ErrUnsupported.Because("A request has no Content-Encoding.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, x.r.Body, h.limits.Body))
+	body, err := bodyOf(w, x.r, h.limits.Body)
 	if err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			return fault.ErrTooLarge.Because("A request has at most %d bytes.", h.limits.Body)
@@ -139,59 +141,93 @@ func (h *Handler) readBody(w http.ResponseWriter, x *exchange) error {
 	return x.asked.read(body)
 }
 
+func isJSON(types []string) bool {
+	if len(types) == 0 {
+		return false
+	}
+	if types[0] == jsonType {
+		return true
+	}
+	kind, parameters, err := mime.ParseMediaType(types[0])
+	charset := parameters["charset"]
+	return err == nil && kind == jsonType && (charset == "" || strings.EqualFold(charset, "utf-8"))
+}
+
+// bodyOf reads a body, into room of its size where that was said.
+func bodyOf(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > most {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
+}
+
 // read reads a request as JSON.
 func (a *asked) read(body []byte) error {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return fault.ErrMalformed.Because("The body is not one valid JSON text.")
 	}
-	parts := map[string]json.RawMessage{}
-	twice := false
+	var room [4]string // as many as there may be
+	names := room[:0]
+	var refused error
 	if !members(body, func(name, value []byte) bool {
-		_, known := parts[string(name)]
-		twice = twice || known
-		parts[string(name)] = value
-		return true
+		if slices.Contains(names, string(name)) {
+			refused = fault.ErrMalformed.Because("The body has a member twice.")
+			return false
+		}
+		refused = a.take(string(name), value)
+		names = append(names, string(name))
+		return refused == nil
 	}) {
 		return fault.ErrMalformed.Because("The body must be one object; a list of requests is not taken.")
 	}
-	if twice {
-		return fault.ErrMalformed.Because("The body has a member twice.")
-	}
-	return a.fill(parts)
+	return refused
 }
 
-// fill takes what a request has, each under its name.
-func (a *asked) fill(members map[string]json.RawMessage) error {
-	for name, value := range members {
-		var err error
-		switch name {
-		case "query":
-			err = readText(value, &a.query)
-		case "operationName":
-			err = readText(value, &a.operation)
-		case "variables":
-			err = readObject(value, &a.variables)
-		case "extensions":
-			err = a.readExtensions(value)
-		default:
-			return fault.ErrMalformed.Because("A request has query, operationName, variables and extensions, and nothing else.")
-		}
-		if err != nil {
-			return fault.ErrMalformed.Because("The member %s is not of its type.", name)
-		}
+// take takes a member of a request.
+func (a *asked) take(name string, value json.RawMessage) error {
+	var err error
+	switch name {
+	case "query":
+		a.query, err = textOrNil(value)
+	case "operationName":
+		a.operation, err = textOrNil(value)
+	case "variables":
+		err = readObject(value, &a.variables)
+	case "extensions":
+		err = a.readExtensions(value)
+	default:
+		return fault.ErrMalformed.Because("A request has query, operationName, variables and extensions, and nothing else.")
+	}
+	if err != nil {
+		return fault.ErrMalformed.Because("The member %s is not of its type.", name)
 	}
 	return nil
 }
 
 var errType = errors.New("not of its type")
 
-func readText(value json.RawMessage, into *string) error {
-	if isNull(value) {
-		return nil
+// textOrNil returns a text as it is written, and nil for an empty one.
+func textOrNil(value json.RawMessage) (json.RawMessage, error) {
+	switch {
+	case isNull(value) || string(value) == `""`:
+		return nil, nil
+	case value[0] != '"':
+		return nil, errType
 	}
-	return json.Unmarshal(value, into)
+	return value, nil
 }
 
+// textOf returns the text of a value that is one.
+func textOf(value json.RawMessage) (text string, err error) {
+	if len(value) > 0 {
+		err = json.Unmarshal(value, &text)
+	}
+	return text, err
+}
+
+// readObject reads an object, its numbers as they are written.
 func readObject(value json.RawMessage, into *map[string]any) error {
 	if isNull(value) {
 		return nil
@@ -236,23 +272,24 @@ func (a *asked) readExtensions(value json.RawMessage) error {
 // recall finds the text of a hash, or keeps it under the hash that it has.
 func (h *Handler) recall(a *asked) error {
 	switch {
-	case a.hash == "" && a.query == "":
+	case a.hash == "" && a.query == nil:
 		return fault.ErrMalformed.Because("The request has no query.")
 	case a.hash == "":
 		return nil
-	case a.query == "":
+	case a.query == nil:
 		text, known := h.texts.get([]byte(a.hash))
 		if !known {
 			return failures{{message: "PersistedQueryNotFound", code: ErrPersisted.Code()}} // the words that clients look for
 		}
-		a.query = text
+		a.query = json.RawMessage(text)
 		return nil
 	}
-	if sum := sha256.Sum256([]byte(a.query)); hex.EncodeToString(sum[:]) != a.hash {
+	text, err := textOf(a.query)
+	if sum := sha256.Sum256([]byte(text)); err != nil || hex.EncodeToString(sum[:]) != a.hash {
 		return fault.ErrMalformed.Because("The hash is not that of the query.")
 	}
 	if len(a.query) <= largestKept {
-		h.texts.put(a.hash, a.query)
+		h.texts.put(a.hash, string(a.query))
 	}
 	return nil
 }

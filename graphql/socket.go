@@ -229,7 +229,7 @@ func tokenOf(payload []byte) (token string, ok bool) {
 		if !strings.EqualFold(string(name), "authorization") || isNull(value) {
 			return true
 		}
-		ok = token == "" && readText(value, &token) == nil
+		ok = token == "" && json.Unmarshal(value, &token) == nil
 		return ok
 	})
 	if scheme, rest, found := strings.Cut(token, " "); found && strings.EqualFold(scheme, "bearer") {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Place is the way back: it puts members into a request, those that the route
@@ -25,20 +26,32 @@ func Place(route string, pathFields []string, inBody bool, members map[string]js
 		body, err = json.Marshal(members)
 		return target, body, err
 	}
-	query := url.Values{}
+	query := make([]byte, 0, 64)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		for _, value := range listOf(members[name]) {
-			query.Add(name, textOf(value))
+			if len(query) > 0 {
+				query = append(query, '&')
+			}
+			query = append(append(query, url.QueryEscape(name)...), '=')
+			query = append(query, url.QueryEscape(textOf(value))...)
 		}
 	}
 	if len(query) > 0 {
-		target += "?" + query.Encode()
+		target += "?" + string(query)
 	}
 	return target, nil, nil
 }
 
 // textOf returns a value as it stands in a path or query.
 func textOf(value json.RawMessage) string {
+	switch {
+	case string(value) == "null":
+		return ""
+	case len(value) < 2 || value[0] != '"':
+		return string(value)
+	case bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value):
+		return string(value[1 : len(value)-1])
+	}
 	var text string
 	if json.Unmarshal(value, &text) == nil {
 		return text
@@ -49,12 +62,14 @@ func textOf(value json.RawMessage) string {
 // listOf returns the values that a member stands for in a query: the items of
 // a list, nothing for null, else itself.
 func listOf(value json.RawMessage) []json.RawMessage {
-	if bytes.Equal(value, []byte("null")) {
+	switch {
+	case string(value) == "null":
 		return nil
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) == nil {
-		return list
+	case len(value) > 0 && value[0] == '[':
+		var list []json.RawMessage
+		if json.Unmarshal(value, &list) == nil {
+			return list
+		}
 	}
 	return []json.RawMessage{value}
 }

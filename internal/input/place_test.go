@@ -18,6 +18,8 @@ func TestPlace(t *testing.T) {
 		"nothing else":   {`{"id":"a/b"}`, true, "/v1/things/a%2Fb", ""},
 		"into the body":  {`{"id":7,"amount":1,"tags":["x"]}`, true, "/v1/things/7", `{"amount":1,"tags":["x"]}`},
 		"into the query": {`{"id":"a","limit":2,"tag":["x y","z"],"none":null}`, false, "/v1/things/a?limit=2&tag=x+y&tag=z", ""},
+		"escapes":        {`{"id":"\u00e9\"","tag":"a\nb","n":-0.5e3}`, false, "/v1/things/%C3%A9%22?n=-0.5e3&tag=a%0Ab", ""},
+		"no id":          {`{"id":null}`, false, "/v1/things/", ""},
 		"only null":      {`{"id":"a","none":null}`, false, "/v1/things/a", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
