@@ -134,7 +134,7 @@ fresh: ## Try the README's two commands as a newcomer: fresh clone, empty module
 
 ##@ Now and then
 
-.PHONY: fuzz bench torture bench-peers bench-scale bench-broadcast bench-layers bench-install cover tools clean
+.PHONY: fuzz bench torture bench-peers bench-graphql bench-scale bench-broadcast bench-layers bench-install cover tools clean
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each (PKG=… to choose)
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
@@ -146,6 +146,10 @@ bench: ## Run each package's own benchmarks COUNT (6) times, medians by benchsta
 bench-peers: ## Compare with Gin, Echo, Chi + Huma, Fiber, Express, Fastify, NestJS: 15 minutes, writes bench/results/ (QUICK=1: 3 minutes, writes nothing)
 	@$(MAKE) bench-install || echo 'the Node peers cannot be installed here, and are left out'
 	cd bench && go run ./peers $(if $(QUICK),-quick)
+
+bench-graphql: ## Compare GraphQL with gqlgen, graphql-go, Mercurius, Yoga and Apollo, and with REST: 6 minutes, writes bench/results/
+	@$(MAKE) bench-install || echo 'the Node peers cannot be installed here, and are left out'
+	cd bench && go run ./peers -graphql
 
 bench-scale: ## Measure pages of 10 million payments, 1, 2 and 4 instances, and reads from cache, Redis and database: 15 minutes (PART=reads PAYMENTS=n to choose)
 	@.ci/scale $(or $(PART),$(SCALE)) -rounds 5 $(if $(PAYMENTS),-payments $(PAYMENTS))

@@ -30,6 +30,7 @@ type check struct {
 	name     string
 	fullOnly bool
 	database bool
+	graphql  bool // only of who serves it
 	run      func(ctx context.Context, a *asker) error
 }
 
@@ -50,6 +51,16 @@ func checks() []check {
 		{name: "access log", fullOnly: true, run: accessLog},
 		{name: "histogram", fullOnly: true, run: histogram},
 		{name: workStreams, fullOnly: true, run: streams},
+		{name: "GraphQL answers", graphql: true, run: graphqlAnswers},
+		{name: "GraphQL answers from the database", graphql: true, database: true, run: graphqlStored},
+		{name: "invalid document", graphql: true, run: invalidDocuments},
+		{name: "document too deep", graphql: true, run: deepDocument},
+		{name: "GraphQL without token", graphql: true, fullOnly: true, run: graphqlRefuses(func(tokens) string { return "" })},
+		{name: "GraphQL with a forged token", graphql: true, fullOnly: true, run: graphqlRefuses(func(t tokens) string { return t.otherKey })},
+		{name: "GraphQL with a token without signature", graphql: true, fullOnly: true, run: graphqlRefuses(func(t tokens) string { return t.none })},
+		{name: "GraphQL of a role", graphql: true, fullOnly: true, run: graphqlRefuses(func(t tokens) string { return t.guest })},
+		{name: "schema", graphql: true, run: schemaHidden},
+		{name: "GraphQL body limit", graphql: true, fullOnly: true, run: graphqlBodyLimit},
 	}
 }
 
@@ -63,7 +74,7 @@ func (s *server) checkAll(ctx context.Context) error {
 	defer a.client.CloseIdleConnections()
 	var errs []error
 	for _, c := range checks() {
-		if c.fullOnly && s.variant == bare || c.database && s.NoDatabase || !s.can(c.name) {
+		if c.fullOnly && s.variant == bare || c.database && s.NoDatabase || c.graphql && !s.peer.graphql || !s.can(c.name) {
 			continue
 		}
 		if err := c.run(ctx, a); err != nil {

@@ -5,6 +5,7 @@
 //	go run ./peers          # all of it, a quarter of an hour
 //	go run ./peers -quick   # three minutes
 //	go run ./peers -check   # whether all answer and refuse alike, nothing else
+//	go run ./peers -graphql # those that serve GraphQL, in five minutes
 package main
 
 import (
@@ -25,6 +26,7 @@ import (
 type options struct {
 	quick   bool
 	check   bool
+	graphql bool // what serves GraphQL, in place of REST
 	rounds  int
 	budget  time.Duration // for the closed and open loops
 	clients int
@@ -40,8 +42,9 @@ func main() {
 	o := options{dir: ".", nodeDir: "peers/node"}
 	flag.BoolVar(&o.quick, "quick", false, "fewer rounds and peers, in three minutes; writes nothing unless -o is given")
 	flag.BoolVar(&o.check, "check", false, "only check that all peers answer and refuse alike")
+	flag.BoolVar(&o.graphql, "graphql", false, "compare what serves GraphQL, and GraphQL with REST, in the closed loop")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds; all peers take turns within each (5, quick: 2)")
-	flag.DurationVar(&o.budget, "budget", 0, "time for the loops, which is shared out (11m, quick: 100s)")
+	flag.DurationVar(&o.budget, "budget", 0, "time for the loops, which is shared out (11m, GraphQL: 4m; quick: 100s)")
 	flag.IntVar(&o.clients, "clients", 64, "connections of the closed loop")
 	flag.IntVar(&o.streams, "streams", 0, "idle event streams (10 000, quick: 1 000)")
 	flag.BoolVar(&o.held, "held", false, "measure only idle event streams, and print them")
@@ -59,6 +62,9 @@ func main() {
 // complete fills in what depends on whether it has to be quick.
 func (o options) complete() options {
 	standard := options{rounds: 5, budget: 11 * time.Minute, streams: 10_000, out: "results"}
+	if o.graphql {
+		standard.budget = 4 * time.Minute
+	}
 	if o.quick {
 		standard = options{rounds: 2, budget: 100 * time.Second, streams: 1000}
 	}
@@ -126,6 +132,13 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.graphql { // whose errors come with 200, which a load takes for an answer
+		for _, s := range servers {
+			if err := s.checkAll(ctx); err != nil {
+				return fmt.Errorf("after the loads: %w", err)
+			}
+		}
+	}
 	r.Machine = b.machine(ctx, chosen)
 	return r.write(o.out)
 }
@@ -137,11 +150,11 @@ func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args.
 // here.
 func (o options) chosen() (chosen []peer, err error) {
 	names := strings.FieldsFunc(o.names, func(r rune) bool { return r == ',' })
-	for _, p := range peers() {
+	for _, p := range peers(o.graphql) {
 		switch {
 		case len(names) > 0 && !slices.Contains(names, p.name):
 			continue
-		case p.language == inNode && !installed(o.nodeDir):
+		case p.language == inNode && !installed(o.nodeDir, p):
 			say("%s is left out: node is not here, or %s not installed (make bench-install)", p.name, o.nodeDir)
 			continue
 		}
@@ -153,12 +166,12 @@ func (o options) chosen() (chosen []peer, err error) {
 	return chosen, nil
 }
 
-// installed reports whether the Node peers can run.
-func installed(nodeDir string) bool {
+// installed reports whether a peer of Node can run.
+func installed(nodeDir string, p peer) bool {
 	if _, err := exec.LookPath("node"); err != nil {
 		return false
 	}
-	for _, made := range []string{"node_modules/.package-lock.json", "nest/dist/app.js"} {
+	for _, made := range []string{"node_modules/.package-lock.json", "node_modules/" + p.framework, "nest/dist/app.js"} {
 		if _, err := os.Stat(filepath.Join(nodeDir, made)); err != nil {
 			return false
 		}

@@ -106,9 +106,10 @@ func (o options) measure(ctx context.Context, b starter, servers []*server) (r r
 		r.Idle = append(r.Idle, idle{s.peer.name, s.variant, float64(n) / (1 << 20)})
 	}
 	plan := o.plan(servers)
+	r.GraphQL = o.graphql
 	r.CellTime = plan.cell.Seconds()
 	say("closed loop: %d rounds of %d cells of %s", o.rounds, plan.cells, plan.cell)
-	if err := o.closed(ctx, servers, plan, &r); err != nil {
+	if err := o.closed(ctx, servers, plan, &r); err != nil || o.graphql {
 		return r, err
 	}
 	say("open loop: %d rounds of %d cells of %s", openRounds, plan.openCells, plan.open)
@@ -133,12 +134,12 @@ const (
 
 func (o options) plan(servers []*server) (p plan) {
 	for _, s := range servers {
-		for _, w := range workloads() {
+		for _, w := range o.workloads() {
 			if s.does(w) {
 				p.cells++
 			}
 		}
-		if inOpenLoop(s) {
+		if inOpenLoop(s) && !o.graphql {
 			p.openCells += offers
 		}
 	}
@@ -181,7 +182,7 @@ func turns[T any](round int, all []T) []T {
 
 func (o options) closed(ctx context.Context, servers []*server, p plan, r *results) error {
 	for round := -1; round < o.rounds; round++ { // the first warms up
-		for _, w := range workloads() {
+		for _, w := range o.workloads() {
 			for _, s := range turns(max(round, 0), servers) {
 				if !s.does(w) {
 					continue

@@ -23,6 +23,7 @@ type peer struct {
 	framework string // module or package that it is made of
 	language  string
 	bareToo   bool // has a bare variant
+	graphql   bool // is compared in GraphQL, and in nothing else unless it is ours
 	// lacks says which checks and workloads do not apply, and why.
 	lacks map[string]string
 }
@@ -32,9 +33,8 @@ const (
 	inNode = "Node"
 )
 
-// peers are all that are compared, ours last. The first one's bare variant is
-// what the others are measured against.
-func peers() []peer {
+// everyone is all that are compared, ours last.
+func everyone() []peer {
 	return []peer{
 		{name: "nethttp", title: "net/http", language: inGo, bareToo: true},
 		{name: "gin", title: "Gin", framework: "github.com/gin-gonic/gin", language: inGo, bareToo: true},
@@ -44,10 +44,26 @@ func peers() []peer {
 		{name: "fastify", title: "Fastify", framework: "fastify", language: inNode, bareToo: true},
 		{name: "express", title: "Express", framework: "express", language: inNode, bareToo: true},
 		{name: "nest", title: "NestJS", framework: "@nestjs/core", language: inNode, bareToo: true},
-		{name: ours, title: "Ashlar", language: inGo, lacks: map[string]string{
+		{name: "gqlgen", title: "gqlgen", framework: "github.com/99designs/gqlgen", language: inGo, bareToo: true, graphql: true},
+		{name: "graphgophers", title: "graphql-go", framework: "github.com/graph-gophers/graphql-go", language: inGo, bareToo: true, graphql: true},
+		{name: "mercurius", title: "Mercurius", framework: "mercurius", language: inNode, bareToo: true, graphql: true},
+		{name: "yoga", title: "GraphQL Yoga", framework: "graphql-yoga", language: inNode, bareToo: true, graphql: true},
+		{name: "apollo", title: "Apollo Server", framework: "@apollo/server", language: inNode, bareToo: true, graphql: true},
+		{name: ours, title: "Ashlar", language: inGo, graphql: true, lacks: map[string]string{
 			"expired token": "it issues its own tokens, and none that has expired",
 		}},
 	}
+}
+
+// peers are those of one comparison: of REST, where the first one's bare variant
+// is what the others are measured against, or of GraphQL.
+func peers(graphql bool) (all []peer) {
+	for _, p := range everyone() {
+		if p.name == ours || p.graphql == graphql {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,28 +18,48 @@ import (
 // answers and refusals, traces and rate limit included.
 func TestGoPeersAnswerAlike(t *testing.T) {
 	t.Parallel()
-	compareOnly(t, inGo)
+	compareOnly(t, inGo, false)
+}
+
+// TestGoPeersAnswerAlikeInGraphQL does the same with those that serve GraphQL,
+// which have all of REST's checks to pass too.
+func TestGoPeersAnswerAlikeInGraphQL(t *testing.T) {
+	t.Parallel()
+	compareOnly(t, inGo, true)
 }
 
 // TestNodePeersAnswerAlike does the same with those of Node, where they are
 // installed.
 func TestNodePeersAnswerAlike(t *testing.T) {
 	t.Parallel()
-	if !installed("node") {
-		t.Skip("there is no node, or bench/peers/node/node_modules is not installed: make bench-install")
-	}
-	compareOnly(t, inNode)
+	compareNode(t, false)
 }
 
-func compareOnly(t *testing.T, language string) {
+// TestNodePeersAnswerAlikeInGraphQL does so with those that serve GraphQL.
+func TestNodePeersAnswerAlikeInGraphQL(t *testing.T) {
+	t.Parallel()
+	compareNode(t, true)
+}
+
+func compareNode(t *testing.T, graphql bool) {
+	t.Helper()
+	for _, p := range peers(graphql) {
+		if p.language == inNode && !installed("node", p) {
+			t.Skipf("there is no node, or %s is not installed in bench/peers/node: make bench-install", p.framework)
+		}
+	}
+	compareOnly(t, inNode, graphql)
+}
+
+func compareOnly(t *testing.T, language string, graphql bool) {
 	t.Helper()
 	var names []string
-	for _, p := range peers() {
+	for _, p := range peers(graphql) {
 		if p.language == language {
 			names = append(names, p.name)
 		}
 	}
-	o := options{check: true, names: strings.Join(names, ","), nodeDir: "node", dir: t.TempDir()}
+	o := options{check: true, graphql: graphql, names: strings.Join(names, ","), nodeDir: "node", dir: t.TempDir()}
 	if err := run(t.Context(), o.complete()); err != nil {
 		t.Fatal(err)
 	}
@@ -48,25 +69,38 @@ func compareOnly(t *testing.T, language string) {
 // full one.
 func TestWhoDoesNotRefuseIsFound(t *testing.T) {
 	t.Parallel()
-	b, plain := starter{dir: t.TempDir()}, peers()[:1]
-	if err := b.build(t.Context(), plain); err != nil {
+	for _, graphql := range []bool{false, true} {
+		p := peers(graphql)[0]
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			err := asFull(t, p)
+			if err == nil {
+				t.Fatal("a bare server passes for a full one")
+			}
+			for _, c := range checks() {
+				want := c.fullOnly && (graphql || !c.graphql)
+				if found := strings.Contains(err.Error(), ": "+c.name+": "); found != want {
+					t.Errorf("%s: found wanting: %t", c.name, found)
+				}
+			}
+		})
+	}
+}
+
+// asFull is what the checks of a full server find in a bare one.
+func asFull(t *testing.T, p peer) error {
+	t.Helper()
+	b := starter{dir: t.TempDir()}
+	if err := b.build(t.Context(), []peer{p}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := b.start(t.Context(), plain[0], bare, unlimited)
+	s, err := b.start(t.Context(), p, bare, unlimited)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.stop() })
 	s.variant = full
-	err = s.checkAll(t.Context())
-	if err == nil {
-		t.Fatal("a bare server passes for a full one")
-	}
-	for _, c := range checks() {
-		if found := strings.Contains(err.Error(), ": "+c.name+": "); found != c.fullOnly {
-			t.Errorf("%s: found wanting: %t", c.name, found)
-		}
-	}
+	return s.checkAll(t.Context())
 }
 
 // TestMeasure runs the whole of it once, as short as can be: the figures mean
@@ -100,18 +134,35 @@ func TestLockNamesNoRegistry(t *testing.T) {
 	}
 }
 
+// TestMeasureGraphQL does so with GraphQL.
+func TestMeasureGraphQL(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	o := options{graphql: true, rounds: 1, budget: time.Second, clients: 4, names: "gqlgen,ashlar", dir: t.TempDir(), out: out}
+	if err := run(t.Context(), o.complete()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(out, "graphql.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) != 3 { // graphql.json, graphql.md, graphql.svg
+		t.Errorf("it wrote %q", names)
+	}
+}
+
 // some are results in which Ashlar is twice as quick as all others.
-func some() (r results) {
-	r.Date = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	for _, p := range peers() {
-		for _, w := range workloads() {
+func some(graphql bool) (r results) {
+	r.Date, r.GraphQL = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), graphql
+	for _, p := range peers(graphql) {
+		for _, w := range (options{graphql: graphql}).workloads() {
 			for round, rate := range []float64{100, 300, 200} {
 				if p.name == ours {
 					rate *= 2
 				}
-				r.Cells = append(r.Cells, cell{Work: w.name, Peer: p.name, Variant: full, Round: round, Rate: rate, P99: 1 / rate})
+				r.Cells = append(r.Cells, cell{Work: w.name, Peer: p.name, Variant: full, Round: round, Rate: rate, P99: 1 / rate, CPU: 1e4 / rate})
 				if p.bareToo {
-					r.Cells = append(r.Cells, cell{Work: w.name, Peer: p.name, Variant: bare, Round: round, Rate: rate})
+					r.Cells = append(r.Cells, cell{Work: w.name, Peer: p.name, Variant: bare, Round: round, Rate: rate, CPU: 5e3 / rate})
 				}
 			}
 		}
@@ -123,7 +174,7 @@ func some() (r results) {
 
 func TestRatioIsThatOfTheMiddleRound(t *testing.T) {
 	t.Parallel()
-	r := some()
+	r := some(false)
 	rate := func(c cell) float64 { return c.Rate }
 	if got := r.ratio(workGet, side{ours, full}, rate); got != 2 {
 		t.Errorf("ratio %v", got)
@@ -138,23 +189,45 @@ func TestRatioIsThatOfTheMiddleRound(t *testing.T) {
 
 func TestReportNamesEveryone(t *testing.T) {
 	t.Parallel()
-	var b strings.Builder
-	if err := some().markdown(&b); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range peers() {
-		if !strings.Contains(b.String(), "\n| "+p.title+" |") {
-			t.Errorf("no row of %s", p.title)
+	for _, graphql := range []bool{false, true} {
+		var b strings.Builder
+		if err := some(graphql).markdown(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range peers(graphql) {
+			if !strings.Contains(b.String(), "\n| "+p.title+" |") {
+				t.Errorf("no row of %s", p.title)
+			}
+		}
+		if strings.Contains(b.String(), "NaN") || strings.Contains(b.String(), "%!") {
+			t.Errorf("not fit to print:\n%s", b.String())
 		}
 	}
-	if strings.Contains(b.String(), "NaN") || strings.Contains(b.String(), "%!") {
-		t.Errorf("not fit to print:\n%s", b.String())
+}
+
+// TestGraphQLIsComparedWithTheFastest: ours takes half of what each whole
+// stack takes, and as much as each bare one.
+func TestGraphQLIsComparedWithTheFastest(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	if err := some(true).markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{
+		"\n| list of 10 from memory | gqlgen | 0.50 | gqlgen, bare | 1.00 |\n",
+		"\n| Ashlar | 1.00 | 1.00 |\n",
+	} {
+		if !strings.Contains(b.String(), row) {
+			t.Errorf("there is no %q in\n%s", row, b.String())
+		}
 	}
 }
 
 func TestPlotsAreWellFormed(t *testing.T) {
 	t.Parallel()
-	for name, p := range some().plots() {
+	all := some(false).plots()
+	maps.Copy(all, some(true).plots())
+	for name, p := range all {
 		p.title = `a < b & "c"`
 		var b bytes.Buffer
 		if err := p.draw(&b); err != nil {
@@ -176,7 +249,7 @@ func TestPlotsAreWellFormed(t *testing.T) {
 func TestBudgetIsSharedOut(t *testing.T) {
 	t.Parallel()
 	var servers []*server
-	for _, p := range peers() {
+	for _, p := range peers(false) {
 		servers = append(servers, &server{peer: p, variant: full})
 		if p.bareToo {
 			servers = append(servers, &server{peer: p, variant: bare})

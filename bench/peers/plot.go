@@ -128,6 +128,9 @@ func (r results) plots() map[string]plot {
 		where += ", Node " + r.Machine.Node
 	}
 	works := []string{workQuote, workGet, workInsert, workCached, workList, workTiny}
+	if r.GraphQL {
+		return map[string]plot{"graphql": r.graphqlPlot(where)}
+	}
 	all := map[string]plot{}
 	if len(r.Cells) > 0 {
 		all["throughput"] = r.plotCells("Requests per second, whole stack on", where+". Longer is better. Grey: net/http without any stack.", works,
@@ -202,7 +205,7 @@ func (p *panel) add(s side, value float64) {
 	case s == limit():
 		class = classLimit
 	default:
-		for _, each := range peers() {
+		for _, each := range everyone() {
 			if each.name == s.peer && each.language == inNode {
 				class = classNode
 			}

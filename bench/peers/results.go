@@ -17,6 +17,7 @@ import (
 type results struct {
 	Date     time.Time `json:"date"`
 	Machine  machine   `json:"machine"`
+	GraphQL  bool      `json:"graphql,omitempty"` // compares what serves it
 	Rounds   int       `json:"rounds"`
 	CellTime float64   `json:"cell_seconds"`
 	Clients  int       `json:"clients"`
@@ -37,18 +38,26 @@ func (r results) write(dir string) error {
 		return err
 	}
 	errs := []error{
-		writeFile(filepath.Join(dir, "peers.json"), func(w io.Writer) error {
+		writeFile(filepath.Join(dir, r.name()+".json"), func(w io.Writer) error {
 			e := json.NewEncoder(w)
 			e.SetIndent("", "\t")
 			return e.Encode(r)
 		}),
-		writeFile(filepath.Join(dir, "peers.md"), r.markdown),
+		writeFile(filepath.Join(dir, r.name()+".md"), r.markdown),
 	}
 	for name, plot := range r.plots() {
 		errs = append(errs, writeFile(filepath.Join(dir, name+".svg"), plot.draw))
 	}
 	say("results are in %s", dir)
 	return errors.Join(errs...)
+}
+
+// name is that of the files.
+func (r results) name() string {
+	if r.GraphQL {
+		return "graphql"
+	}
+	return "peers"
 }
 
 func writeFile(name string, fill func(io.Writer) error) error {
@@ -63,7 +72,7 @@ func writeFile(name string, fill func(io.Writer) error) error {
 type side struct{ peer, variant string }
 
 func (s side) title() string {
-	for _, p := range peers() {
+	for _, p := range everyone() {
 		if p.name == s.peer {
 			if s.variant == bare {
 				return p.title + ", bare"
@@ -77,7 +86,7 @@ func (s side) title() string {
 // sides are those of the cells, in the order of peers, full stacks first.
 func (r results) sides(of []cell) (all []side) {
 	for _, variant := range []string{full, bare} {
-		for _, p := range peers() {
+		for _, p := range everyone() {
 			s := side{p.name, variant}
 			if slices.ContainsFunc(of, s.has) {
 				all = append(all, s)
@@ -90,7 +99,7 @@ func (r results) sides(of []cell) (all []side) {
 func (s side) has(c cell) bool { return c.Peer == s.peer && c.Variant == s.variant }
 
 // limit is what all others are compared with.
-func limit() side { return side{peers()[0].name, bare} }
+func limit() side { return side{everyone()[0].name, bare} }
 
 // ratio is the median over the rounds of what a side did to what the limit did
 // in the same round.
@@ -112,21 +121,25 @@ func (r results) of(work string, s side, of func(cell) float64) float64 {
 // markdown writes every table.
 func (r results) markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Peers, measured\n\n%s. %d × %s, %s, Linux %s, Go %s", r.Date.Format(time.DateOnly), r.Machine.Processors, r.Machine.CPU, r.Machine.Memory, r.Machine.Kernel, r.Machine.Go)
+	fmt.Fprintf(&b, "# %s, measured\n\n%s. %d × %s, %s, Linux %s, Go %s", map[bool]string{false: "Peers", true: "GraphQL"}[r.GraphQL], r.Date.Format(time.DateOnly), r.Machine.Processors, r.Machine.CPU, r.Machine.Memory, r.Machine.Kernel, r.Machine.Go)
 	if r.Machine.Node != "" {
 		fmt.Fprintf(&b, ", Node %s with one worker for each processor", r.Machine.Node)
 	}
 	b.WriteString(". ")
-	for i, p := range peers() {
+	var versions []string
+	for _, p := range everyone() {
 		if v := r.Machine.Versions[p.name]; v != "" {
-			if i > 1 {
-				b.WriteString(", ")
-			}
-			fmt.Fprintf(&b, "%s %s", p.title, v)
+			versions = append(versions, p.title+" "+v)
 		}
 	}
-	fmt.Fprintf(&b, ". Medians of %d rounds of %.2g s, %d connections. A row without \"bare\" has the whole stack.\n"+
-		"Written by `make bench-peers`; [docs/performance.md](../../docs/performance.md) says what is measured and how to read it.\n", r.Rounds, r.CellTime, r.Clients)
+	fmt.Fprintf(&b, "%s. Medians of %d rounds of %.2g s, %d connections. A row without \"bare\" has the whole stack.\n"+
+		"Written by `%s`; [docs/performance.md](../../docs/performance.md) says what is measured and how to read it.\n",
+		strings.Join(versions, ", "), r.Rounds, r.CellTime, r.Clients, r.command())
+	if r.GraphQL {
+		r.graphqlTables(&b)
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
 	for _, w := range workloads() {
 		r.table(&b, w.name)
 	}
@@ -135,6 +148,14 @@ func (r results) markdown(w io.Writer) error {
 	r.idleTable(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// command is how the results were made.
+func (r results) command() string {
+	if r.GraphQL {
+		return "make bench-graphql"
+	}
+	return "make bench-peers"
 }
 
 func (r results) table(b *strings.Builder, work string) {
@@ -192,7 +213,7 @@ func (r results) streamTable(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "\n## %d idle event streams\n\n", r.Held[0].Streams)
-	for _, p := range peers() {
+	for _, p := range everyone() {
 		if why := p.lacks[workStreams]; why != "" {
 			fmt.Fprintf(b, "%s, so it is not in this table.\n\n", why)
 		}

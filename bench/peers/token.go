@@ -15,7 +15,7 @@ import (
 func secret() []byte { return []byte(strings.Repeat("square and true ", 2)) }
 
 // tokens are what the checks and loads send.
-type tokens struct{ merchant, auditor, expired, otherKey, none string }
+type tokens struct{ merchant, auditor, guest, expired, otherKey, none string }
 
 // tokensFor returns the tokens that a server is sent: its own, where it makes
 // them.
@@ -29,6 +29,7 @@ func tokensFor(s *server) (t tokens, err error) {
 	}{
 		{&t.merchant, jwt.SigningMethodHS256, secret(), "merchant", time.Hour},
 		{&t.auditor, jwt.SigningMethodHS256, secret(), "auditor", time.Hour},
+		{&t.guest, jwt.SigningMethodHS256, secret(), "guest", time.Hour},
 		{&t.expired, jwt.SigningMethodHS256, secret(), "merchant", -time.Hour},
 		{&t.otherKey, jwt.SigningMethodHS256, []byte(strings.Repeat("another mason's ", 2)), "merchant", time.Hour},
 		{&t.none, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, "merchant", time.Hour},
@@ -38,7 +39,7 @@ func tokensFor(s *server) (t tokens, err error) {
 		}
 	}
 	if len(s.Tokens) > 0 {
-		t.merchant, t.auditor = s.Tokens["merchant"], s.Tokens["auditor"]
+		t.merchant, t.auditor, t.guest = s.Tokens["merchant"], s.Tokens["auditor"], s.Tokens["guest"]
 	}
 	return t, nil
 }

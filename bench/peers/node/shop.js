@@ -87,15 +87,7 @@ CREATE TABLE entries (id TEXT PRIMARY KEY, payment_id TEXT NOT NULL, account TEX
 	amount BIGINT NOT NULL, created_at TEXT NOT NULL);`);
   const add = db.prepare(insertPayment);
   db.transaction(() => {
-    for (let i = 0; i < 2000; i++) {
-      const at = new Date(Date.UTC(2026, 0, 1) + i * 1000).toISOString();
-      add.run(row({
-        id: `pay_${String(i).padStart(20, '0')}`, merchant_id: 'mer_1', status: 'captured', amount: 1000 + i, captured_amount: 1000 + i,
-        refunded_amount: 0, currency: ['EUR', 'GBP', 'USD'][i % 3], card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2030 },
-        reference: `order-${String(i).padStart(6, '0')}`, description: 'Two boxes of limestone setts, sawn on six sides',
-        metadata: { channel: 'web' }, created_at: at, updated_at: at, version: 2,
-      }));
-    }
+    for (let i = 0; i < seeds; i++) add.run(row(seeded(i)));
   })();
   db.close();
 }
@@ -145,6 +137,29 @@ class Store {
   }
 }
 
+const entry = ({ id, amount, currency, status, reference }) => ({ id, amount, currency, status, reference });
+
+const seeded = (i) => {
+  const at = new Date(Date.UTC(2026, 0, 1) + i * 1000).toISOString();
+  return {
+    id: `pay_${String(i).padStart(20, '0')}`, merchant_id: 'mer_1', status: 'captured', amount: 1000 + i, captured_amount: 1000 + i,
+    refunded_amount: 0, currency: ['EUR', 'GBP', 'USD'][i % 3], card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2030 },
+    reference: `order-${String(i).padStart(6, '0')}`, description: 'Two boxes of limestone setts, sawn on six sides',
+    metadata: { channel: 'web' }, created_at: at, updated_at: at, version: 2,
+  };
+};
+const seeds = 2000;
+
+const entries = Array.from({ length: seeds }, (_, i) => entry(seeded(i)));
+
+/** recent is a page of entries from memory. */
+function recent(after, limit) {
+  const from = entries.findIndex((e) => e.id > after);
+  const data = from < 0 ? [] : entries.slice(from, from + limit);
+  const has_more = from >= 0 && from + limit < entries.length;
+  return { data, next_cursor: has_more ? data[limit - 1].id : '', has_more };
+}
+
 /** stream says on a response that it is there, until the client leaves. */
 function stream(req, res) {
   req.socket.setTimeout(0); // a stream outlives the server's time-out
@@ -164,4 +179,4 @@ function harden(server) {
 
 const store = () => (Database ? new Store() : null);
 
-module.exports = { Database, settings, limits, issuer, audience, origin, may, quote, burn, seed, store, stream, harden };
+module.exports = { Database, settings, limits, issuer, audience, origin, may, quote, burn, seed, store, recent, stream, harden };

@@ -118,13 +118,22 @@ async function stack(app) {
   });
 }
 
-const allow = (permission) => async (req, reply) => {
+const verified = async (req) => {
   try {
     await req.jwtVerify();
+    return true;
   } catch {
-    return problem(reply, 401, 'unauthenticated');
+    return false;
   }
+};
+
+const authenticate = async (req, reply) => {
+  if (!await verified(req)) return problem(reply, 401, 'unauthenticated');
+};
+
+const allow = (permission) => async (req, reply) => {
+  if (!await verified(req)) return problem(reply, 401, 'unauthenticated');
   if (!shop.may(req.user.role, permission)) return problem(reply, 403, 'denied');
 };
 
-module.exports = { build };
+module.exports = { build, authenticate, allow, paging };

@@ -13,6 +13,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/bench/peers/shop"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/graphql"
 	"github.com/ashlar-go/ashlar/trace/otlp"
 )
 
@@ -39,6 +40,8 @@ func run(ctx context.Context) error {
 	}
 	app.Grant("merchant", read, write)
 	app.Grant("auditor", read)
+	app.Grant("guest")
+	app.GraphQL(graphql.Limits{Depth: shop.MaxDepth, Tokens: shop.MaxTokens, Plans: shop.Documents, Body: shop.MaxBody})
 	app.Mount(ashlar.SignIn(app))
 	app.Mount(service.module())
 	if err := app.Migrate(ctx); err != nil {
@@ -85,7 +88,7 @@ func settings(s shop.Settings) (ashlar.Config, error) {
 // signIn returns an access token for each role.
 func signIn(ctx context.Context, app *ashlar.App) (tokens map[string]string, err error) {
 	tokens = map[string]string{}
-	for _, role := range []string{"merchant", "auditor"} {
+	for _, role := range []string{"merchant", "auditor", "guest"} {
 		who := auth.NewAccount{Email: role + "@bench.test", Password: "square-and-true", Role: role, Tenant: "mer_1"}
 		if _, err := app.Accounts.Create(ctx, who); err != nil {
 			return nil, err
@@ -96,7 +99,7 @@ func signIn(ctx context.Context, app *ashlar.App) (tokens map[string]string, err
 		}
 		tokens[role] = granted.AccessToken
 	}
-	debug.FreeOSMemory() // what hashing two passwords took: the other peers are given their tokens
+	debug.FreeOSMemory() // what hashing passwords took: the other peers are given their tokens
 	return tokens, nil
 }
 

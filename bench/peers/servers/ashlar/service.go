@@ -108,6 +108,8 @@ func (s service) module() ashlar.Module {
 			op.Query("payments.list", "GET /v1/payments", s.list, op.Allow(read)),
 			op.Query("payments.get", "GET /v1/payments/{id}", s.get, op.Allow(read), op.Fails(errNotFound)),
 			op.Stream("payments.watch", "GET /v1/events", s.watch, op.Allow(read)),
+			op.Query("payments.recent", "GET /v1/recent", s.recent, op.Allow(read)),
+			op.Query("categories", "GET /v1/categories", s.categories, op.Public()),
 			op.Query("payments.cached", "GET /v1/cached/{id}", s.cached, op.Allow(read), op.Fails(errNotFound)),
 		},
 		Migrations: migrations,
@@ -170,6 +172,19 @@ func (s service) list(ctx context.Context, in op.Paging) (op.Page[shop.Payment],
 		payments[i] = rows[i].payment()
 	}
 	return op.PageOf(payments, in.Size(), func(p shop.Payment) string { return p.ID }), nil
+}
+
+// recent is a list from memory.
+func (service) recent(_ context.Context, in op.Paging) (op.Page[shop.Entry], error) {
+	after, err := in.Cursor.Key()
+	if err != nil {
+		return op.Page[shop.Entry]{}, err
+	}
+	return op.PageOf(shop.Recent(after, in.Size()+1), in.Size(), func(e shop.Entry) string { return e.ID }), nil
+}
+
+func (service) categories(context.Context, struct{}) (shop.Category, error) {
+	return shop.Categories(), nil
 }
 
 func (s service) seed(ctx context.Context) error {
