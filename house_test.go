@@ -70,7 +70,7 @@ var house = []floor{
 	},
 	{
 		name:     "examples", // users' programs: they see what a user sees
-		packages: "examples/...",
+		packages: "examples/... docs/tutorial/...",
 		may:      "words mechanisms adapters declaration derivations assembly examples",
 		tests:    "around internal",
 	},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -68,4 +70,38 @@ func statuses(document string) map[string]map[string][]string {
 		}
 	}
 	return all
+}
+
+// TestTheGuideCountsTheLines that are to be read here as it counts those of
+// others: neither blank nor a comment alone, without tests and what is generated.
+func TestTheGuideCountsTheLines(t *testing.T) {
+	t.Parallel()
+	code, err := filepath.Glob("*.go")
+	tables, failed := filepath.Glob("migrations/*.sql")
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	files, lines := 0, 0
+	for _, name := range append(code, tables...) {
+		if strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, ".gen.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files++
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") && !strings.HasPrefix(line, "--") {
+				lines++
+			}
+		}
+	}
+	guide, err := os.ReadFile("../../docs/conduit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := fmt.Sprintf("| this one | Ashlar, SQLite or PostgreSQL | %d | %d |", files, lines); !strings.Contains(string(guide), row) {
+		t.Errorf("docs/conduit.md lacks the row:\n%s", row)
+	}
 }

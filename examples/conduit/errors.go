@@ -15,7 +15,8 @@ const (
 	Write  access.Permission = "conduit:write"
 )
 
-// What operations refuse. The word before the last is the key of the error.
+// What operations refuse. The contract is told the first word, and how it is
+// refused by the others.
 const (
 	ErrUsernameTaken    fault.Conflict = "username_taken"
 	ErrProfileNotFound  fault.NotFound = "profile_not_found"
