@@ -57,7 +57,7 @@ func TestGraphQLOverHTTPIsAudited(t *testing.T) {
 	}
 }
 
-// auditor returns Node.js and a folder with the audits. Without them the test is
+// auditor returns Node.js and a folder with the audits and the clients. Without them the test is
 // skipped, unless ASHLAR_TEST_STRICT says that nothing may be.
 func auditor(t *testing.T) (node, folder string) {
 	t.Helper()
@@ -71,7 +71,7 @@ func auditor(t *testing.T) (node, folder string) {
 	if err != nil {
 		missing("Node.js is missing, which runs the audits:", err)
 	}
-	folder, err = nodejs.Installed("graphql-http", "testdata/audit", "audit.mjs")
+	folder, err = nodejs.Installed("graphql", "testdata/audit", "audit.mjs", "peers.mjs")
 	if err != nil {
 		missing("The audits are missing:", err)
 	}
