@@ -22,25 +22,7 @@ func TestAttacks(t *testing.T) {
 	a := ashlartest.Attack{
 		Confined: []string{merchant.RoleMerchant},
 		Tenants:  [2]string{demoShop, demoRival},
-		Objects: map[string]ashlartest.Object{
-			"payments.get":     {Make: onAPayment()},
-			"payments.capture": {Make: onAPayment()},
-			"payments.void":    {Make: onAPayment()},
-			"payments.refund":  {Make: onAPayment(captured)},
-			"payments.refunds": {Make: onAPayment(captured)},
-
-			"webhooks.delete":     {Make: onAWebhook},
-			"webhooks.enable":     {Make: onAWebhook},
-			"webhooks.deliveries": {Make: onAWebhook},
-			"webhooks.redeliver":  {Make: func(owner *ashlartest.Client) any { return onAWebhookDelivery(s, owner) }},
-
-			"reports.get":    {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
-			"reports.file":   {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
-			"reports.delete": {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
-
-			"auth.sessions.end": {Make: func(owner *ashlartest.Client) any { return anotherSession(t, s.App, owner) }, Personal: true},
-			"api_keys.end":      {Make: onAnAPIKey, Personal: true},
-		},
+		Objects:  objects(t, s),
 		Shared: map[string]string{
 			"payments.authorize": "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
 			"reports.create":     "merchant_id is for staff: a merchant who gives one is refused before it is looked up",
@@ -48,6 +30,30 @@ func TestAttacks(t *testing.T) {
 		},
 	}
 	a.Run(t, s.App)
+}
+
+// objects are what operations name, each made by its owner.
+func objects(t *testing.T, s service) map[string]ashlartest.Object {
+	t.Helper()
+	return map[string]ashlartest.Object{
+		"payments.get":     {Make: onAPayment()},
+		"payments.capture": {Make: onAPayment()},
+		"payments.void":    {Make: onAPayment()},
+		"payments.refund":  {Make: onAPayment(captured)},
+		"payments.refunds": {Make: onAPayment(captured)},
+
+		"webhooks.delete":     {Make: onAWebhook},
+		"webhooks.enable":     {Make: onAWebhook},
+		"webhooks.deliveries": {Make: onAWebhook},
+		"webhooks.redeliver":  {Make: func(owner *ashlartest.Client) any { return onAWebhookDelivery(s, owner) }},
+
+		"reports.get":    {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
+		"reports.file":   {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
+		"reports.delete": {Make: func(owner *ashlartest.Client) any { return onAReport(s, owner) }},
+
+		"auth.sessions.end": {Make: func(owner *ashlartest.Client) any { return anotherSession(t, s.App, owner) }, Personal: true},
+		"api_keys.end":      {Make: onAnAPIKey, Personal: true},
+	}
 }
 
 // anotherSession signs the owner in once more and names that session.

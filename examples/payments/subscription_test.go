@@ -36,7 +36,7 @@ func TestEventsArriveOverGraphQL(t *testing.T) {
 	feed := listenGraphQL(t, server.URL, key, subscription(seen))
 	pay(s.rival, "payments.authorize", order()).OK()
 	p := pay(s.shop, "payments.authorize", order()).OK()
-	var overSSE result
+	var overSSE feedResult
 	e, err := feed.Next()
 	if err != nil || e.Type != "next" || json.Unmarshal([]byte(e.Data), &overSSE) != nil || e.ID != overSSE.Extensions.ID {
 		t.Fatalf("%+v %v", e, err)
@@ -53,8 +53,8 @@ func TestEventsArriveOverGraphQL(t *testing.T) {
 	}
 }
 
-// result is what a subscription sends.
-type result struct {
+// feedResult is what a subscription sends.
+type feedResult struct {
 	Data struct {
 		Event struct {
 			ID        string `json:"id"`
@@ -118,11 +118,11 @@ func (w graphSocket) read(t *testing.T) string {
 	return string(text)
 }
 
-func (w graphSocket) next(t *testing.T) (r result) {
+func (w graphSocket) next(t *testing.T) (r feedResult) {
 	t.Helper()
 	m := struct {
 		Type    string
-		Payload *result
+		Payload *feedResult
 	}{Payload: &r}
 	if text := w.read(t); json.Unmarshal([]byte(text), &m) != nil || m.Type != "next" {
 		t.Fatal(text)
