@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,10 @@ func TestMain(m *testing.M) {
 		ashlar.Main(func(ctx context.Context) error { return run(ctx, greetings()) })
 	case "wired":
 		ashlar.Main(func(ctx context.Context) error { return run(ctx, greetings(), wire) })
+	case "laden":
+		ashlar.Main(func(ctx context.Context) error {
+			return run(ctx, greetings(), func(a *ashlar.App) { a.Mount(speech()) })
+		})
 	case "mistaken":
 		ashlar.Main(func(ctx context.Context) error { return run(ctx, mistaken()) })
 	}
@@ -84,6 +89,14 @@ func watch(ctx context.Context, in name) iter.Seq2[greeting, error] {
 	}
 }
 
+func migrationsOfGreetings() fstest.MapFS {
+	list := fstest.MapFS{"1_seen.sql": {Data: []byte("-- +goose Up\nCREATE TABLE seen (name TEXT);\n-- +goose Down\nDROP TABLE seen;\n")}}
+	if name := os.Getenv("ASHLAR_TEST_MIGRATION"); name != "" {
+		list["2_"+name+".sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nThis is no SQL;\n")}
+	}
+	return list
+}
+
 func greetings() ashlar.Module {
 	return ashlar.Module{
 		Name: "greetings",
@@ -94,12 +107,23 @@ func greetings() ashlar.Module {
 			op.Stream("greetings.watch", "GET /watch/{name}", watch, op.Allow("greetings:read")),
 			op.Stream("greetings.see", "GET /see/{name}", watch, op.Public()),
 		},
-		Migrations: fstest.MapFS{"1_seen.sql": {Data: []byte("-- +goose Up\nCREATE TABLE seen (name TEXT);\n-- +goose Down\nDROP TABLE seen;\n")}},
+		Migrations: migrationsOfGreetings(),
 		Tasks: []ashlar.Task{{Name: "greetings.fail", Run: func(context.Context) error {
 			return errors.New("this task fails")
 		}}},
 		Demo: func(context.Context) (string, error) { return "a note of the demo", nil },
 	}
+}
+
+// speech is what is called under load.
+func speech() ashlar.Module {
+	return ashlar.Module{Name: "speech", Operations: []op.Operation{
+		op.Command("speech.say", "POST /say", greet, op.Public()),
+		op.Command("speech.slowly", "POST /slowly", func(ctx context.Context, in name) (greeting, error) {
+			time.Sleep(300 * time.Millisecond)
+			return greet(ctx, in)
+		}, op.Public()),
+	}}
 }
 
 type unlucky struct {
@@ -126,6 +150,13 @@ func app(t *testing.T, which string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Dir = t.TempDir()
+	if slices.Contains(env, "ASHLAR_TEST_PROGRAM=copy") { // one that can be replaced
+		cmd.Path = filepath.Join(t.TempDir(), "program")
+		cmd.Args[0] = cmd.Path
+		if err := replaceProgram(cmd.Path, os.Args[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
 	data := filepath.Join(cmd.Dir, "data")
 	for _, v := range env {
 		if dir, ok := strings.CutPrefix(v, "ASHLAR_DATA_DIR="); ok {
@@ -138,6 +169,19 @@ func app(t *testing.T, which string, env []string, args ...string) *exec.Cmd {
 	}
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
+}
+
+// replaceProgram puts what another file holds in the program's place.
+func replaceProgram(program, with string) error {
+	b, err := os.ReadFile(with)
+	if err != nil {
+		return err
+	}
+	mode := os.FileMode(0o700)
+	if info, err := os.Stat(with); err != nil || info.Mode()&0o111 == 0 {
+		mode = 0o600
+	}
+	return errors.Join(os.WriteFile(program+".new", b, mode), os.Rename(program+".new", program))
 }
 
 // output runs a command to its end.

@@ -12,11 +12,16 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/supervise"
 )
 
 // commandLine is what can be typed after the app's name.
 type commandLine struct {
 	Serve    serveCommand    `cmd:"" help:"Serve until the process is told to stop (the default)."`
+	Status   statusCommand   `cmd:"" help:"Show the workers that serve."`
+	Reload   reloadCommand   `cmd:"" help:"Replace all workers by the program that is on disk now, without losing a request."`
+	Stop     stopCommand     `cmd:"" help:"Have all workers finish what they have begun, and leave."`
+	Logs     logsCommand     `cmd:"" help:"Show what workers have logged, and with -f what they log from now on."`
 	Health   healthCommand   `cmd:"" help:"Ask the app that serves on this machine how it is; exits with 0 or 1."`
 	Migrate  migrateCommand  `cmd:"" help:"Change the database's schema."`
 	Ops      opsCommand      `cmd:"" help:"List the operations: who may call them, and what each promises."`
@@ -65,7 +70,8 @@ func (c console) table(rows ...string) error {
 type typed struct {
 	appCommand
 	console
-	unknown config.Mistakes // variables that are set and that nothing reads
+	unknown config.Mistakes   // variables that are set and that nothing reads
+	worker  *supervise.Worker // that this process is; nil for one that serves alone
 }
 
 type commandKey struct{}
@@ -132,6 +138,7 @@ type serveCommand struct {
 	Addr      string `help:"Where operations are served (ASHLAR_ADDR)."`
 	AdminAddr string `help:"Where health and metrics are served (ASHLAR_ADMIN_ADDR)."`
 	DataDir   string `help:"Where the embedded database and keys are kept (ASHLAR_DATA_DIR)."`
+	Workers   string `help:"How many processes serve, under a parent that restarts and reloads them (ASHLAR_WORKERS)." placeholder:"N"`
 }
 
 // AfterApply is called by the parser. Config is loaded from the environment
@@ -141,6 +148,7 @@ func (c *serveCommand) AfterApply() error {
 		setenv("ASHLAR_ADDR", c.Addr),
 		setenv("ASHLAR_ADMIN_ADDR", c.AdminAddr),
 		setenv("ASHLAR_DATA_DIR", c.DataDir),
+		setenv("ASHLAR_WORKERS", c.Workers),
 	)
 }
 
@@ -152,7 +160,7 @@ func setenv(name, value string) error {
 }
 
 func (c *serveCommand) run(ctx context.Context, a *App, io console) error {
-	return a.serve(ctx, io.out)
+	return a.serve(ctx, io.out, commandOf(ctx).worker)
 }
 
 // configCommand lists the variables.

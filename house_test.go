@@ -108,6 +108,8 @@ var libraries = map[string]string{
 	"github.com/maypok86/otter/v2":           "cache",
 	"github.com/pressly/goose/v3":            "db",
 	"github.com/prometheus/client_golang":    "metric",
+	"github.com/prometheus/client_model":     "metric",
+	"github.com/prometheus/common":           "metric",
 	"github.com/redis/rueidis":               "redis",
 	"github.com/vektah/gqlparser/v2":         "graphql",
 	"go.opentelemetry.io/otel":               "trace/otlp logs/otlp",

@@ -21,7 +21,9 @@ import (
 func (a *App) openLog(ctx context.Context) error {
 	a.level = logs.NewLevel(a.cfg.LogLevel)
 	o := logs.Options{Level: a.level, Context: requestIDs}
-	if _, serves := commandOf(ctx).appCommand.(*serveCommand); serves && a.cfg.LogFile != "" {
+	c := commandOf(ctx)
+	// The lines of workers go through their parent, which alone writes the file.
+	if _, serves := c.appCommand.(*serveCommand); serves && a.cfg.LogFile != "" && c.worker == nil {
 		file, err := rotate.Open(a.cfg.logFile())
 		if err != nil {
 			return fmt.Errorf("ASHLAR_LOG_FILE: %w", err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/supervise"
 )
 
 // Main is the whole of a program's main function: it reads the command line,
@@ -31,6 +32,12 @@ func Main(run func(ctx context.Context) error) {
 
 func exitCode(ctx context.Context, run func(context.Context) error, args []string, in *os.File, out, errs io.Writer) int {
 	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	environ := os.Environ() // before .env: a worker reads that for itself, and so as it is by then
+	worker, err := supervise.Join()
+	if err != nil {
+		report(errs, name, err)
+		return 1
+	}
 	if err := loadDotEnv(".env"); err != nil {
 		report(errs, name, err)
 		return 1
@@ -43,11 +50,18 @@ func exitCode(ctx context.Context, run func(context.Context) error, args []strin
 	if command == nil { // --help has been answered
 		return 0
 	}
+	ctx, leave := follow(ctx, worker)
+	defer leave(nil)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, func() { time.AfterFunc(oneStop, stop) })
+	command.worker = worker
 	if _, ok := command.appCommand.(alone); ok {
 		err = command.run(ctx, nil, command.console)
+	} else if isParent, settings, wrong := parentOf(command); wrong != nil {
+		err = wrong
+	} else if isParent {
+		err = serveWorkers(ctx, settings, workerProgram{args[0], args[1:], environ}, out, errs)
 	} else {
 		command.unknown = config.Unknown[Config](ownVariables(os.Environ()), "ASHLAR_")
 		err = withUnknown(command.unknown, run(withCommand(ctx, command)))

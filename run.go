@@ -2,7 +2,6 @@ package ashlar
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +14,13 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/serve"
+	"github.com/ashlar-go/ashlar/supervise"
 	"github.com/ashlar-go/ashlar/trace"
 )
 
 // serve does everything between start and end: migrations, demo data,
 // listeners, tasks, and the way back in order.
-func (a *App) serve(ctx context.Context, out io.Writer) error {
+func (a *App) serve(ctx context.Context, out io.Writer, w *supervise.Worker) error {
 	public, err := a.Handler()
 	if err != nil {
 		return err
@@ -46,8 +46,11 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	admin := a.server(private, a.cfg.AdminAddr, nil, nil, nil)
-	server := a.server(public, a.cfg.PublicAddr(), a.health.Draining, a.endStreams, secure)
+	doors := a.doors(secure)
+	if err := doors.join(w); err != nil {
+		return err
+	}
+	admin, server := serve.New(doors.admin(private), doors.private), serve.New(public, doors.public)
 	adminAt, err := admin.Listen(ctx)
 	if err != nil {
 		return fmt.Errorf("ASHLAR_ADMIN_ADDR: %w", err)
@@ -58,10 +61,10 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	}
 	a.limits.warn(ctx, a.Log)
 	a.warnWebhooks(ctx)
-	a.Log.Info("serving", "addr", publicAt.String(), "admin_addr", adminAt.String(), "env", string(a.cfg.Env), "version", version())
-	_ = a.lines.Flush() // who started the app waits for this line, and the greeting comes after it
-	if !a.cfg.Production() {
-		a.greet(out, publicAt, adminAt, notes)
+	a.sayServing(w, publicAt.String(), doors.adminAt(adminAt))
+	_ = a.lines.Flush()                                                        // who started the app waits for this line, and the greeting comes after it
+	if !a.cfg.Production() && (w == nil || w.First() && a.cfg.LogFile == "") { // whose lines the parent writes
+		a.greet(out, publicAt, doors.adminAt(adminAt), notes)
 	}
 
 	// The admin listener outlives the public one, so that probes can see the
@@ -76,25 +79,15 @@ func (a *App) serve(ctx context.Context, out io.Writer) error {
 	// Migrations, demo data and the compiling of declarations leave more garbage
 	// than an idle app makes in a day, and nothing would give it back soon.
 	go debug.FreeOSMemory()
-	err = server.Run(ctx)
+	if err = a.sayReady(ctx, w, server); err == nil {
+		err = server.Run(ctx)
+	}
 	err = errors.Join(err, endTasks(a.cfg.DrainTimeout))
 	a.endTraces()
 	closeAdmin()
 	err = errors.Join(err, <-adminDone)
 	a.Log.Info("stopped")
-	return err
-}
-
-func (a *App) server(h http.Handler, addr string, onDrain func(), finish func(context.Context), secure *tls.Config) *serve.Server {
-	cfg := serve.Config{
-		Addr: addr, DrainDelay: a.cfg.DrainDelay, DrainTimeout: a.cfg.DrainTimeout,
-		OnDrain: onDrain, Finish: finish, Log: a.Log, TLS: secure, HTTP2: secure != nil,
-	}
-	// Without a load balancer nobody has to see readiness go before the end.
-	if onDrain == nil || cfg.DrainDelay == 0 && !a.cfg.Production() {
-		cfg.DrainDelay = -1
-	}
-	return serve.New(h, cfg)
+	return errors.Join(err, a.leaveMetrics(w))
 }
 
 // admin is the handler of the private listener. It is as strict as the public
@@ -130,7 +123,7 @@ func (a *App) demo(ctx context.Context) (notes []string, err error) {
 }
 
 // greet tells a developer where to look.
-func (a *App) greet(out io.Writer, public, admin net.Addr, notes []string) {
+func (a *App) greet(out io.Writer, public net.Addr, admin string, notes []string) {
 	scheme := "http"
 	if a.cfg.terminatesTLS() {
 		scheme = "https"

@@ -13,6 +13,11 @@ import (
 // of DrainTimeout and were cut.
 var ErrDrainTimeout = errors.New("serve: requests were cut at the drain time-out")
 
+// ErrSuccessor is the cause of a context's end that tells [Server.Run] to leave
+// to others at once: another process already accepts from the same socket, so
+// that no load balancer needs time to see anything.
+var ErrSuccessor = errors.New("serve: another process serves in this one's place")
+
 const (
 	drainTick = 10 * time.Millisecond
 	// A connection is closed after a silence between these, see Run. The
@@ -25,11 +30,14 @@ const (
 
 // leave is the shutdown that Run documents. It leaves http.Server.Shutdown to
 // the end, when there is nothing that it could lose.
-func (s *Server) leave(served <-chan error) error {
+func (s *Server) leave(served <-chan error, succeeded bool) error {
 	begun := time.Now()
 	deadline := begun.Add(max(s.cfg.DrainTimeout, 0))
 	delay := max(s.cfg.DrainDelay, 0)
 	quiet := min(max(delay, minQuiet), maxQuiet)
+	if succeeded {
+		delay, quiet = 0, maxQuiet
+	}
 
 	if s.cfg.OnDrain != nil {
 		s.cfg.OnDrain()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
 )
@@ -22,6 +23,7 @@ type Server struct {
 	guard      Guard
 	complaints *complaints
 	conns      conns
+	requests   atomic.Uint64
 	drain      chan struct{} // closed when the shutdown begins
 	abort      context.CancelFunc
 
@@ -82,6 +84,7 @@ const acmeALPN = "acme-tls/1"
 func (s *Server) leaving(next http.Handler) http.Handler {
 	observed, _ := next.(*observer)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.Add(1)
 		select {
 		case <-s.drain:
 			closing(w.Header())
@@ -111,6 +114,9 @@ func (s *Server) wire(next http.Handler) func(context.Context, net.Conn) context
 	}
 }
 
+// Requests returns how many requests have reached the handler.
+func (s *Server) Requests() uint64 { return s.requests.Load() }
+
 // Draining returns a channel that closes when the shutdown begins. Whoever
 // holds a connection for long, as a stream does, ends it then.
 func (s *Server) Draining() <-chan struct{} { return s.drain }
@@ -118,23 +124,6 @@ func (s *Server) Draining() <-chan struct{} { return s.drain }
 // Draining is Server.Draining for a handler, from its request's context. It
 // returns nil, which is never ready, under any other server.
 func Draining(ctx context.Context) <-chan struct{} { return scope.Drain(ctx) }
-
-// ListenError says which address could not be listened on. Test the cause with
-// errors.Is: syscall.EADDRINUSE, syscall.EACCES, syscall.EADDRNOTAVAIL.
-type ListenError struct {
-	Addr string
-	Err  error
-}
-
-func (e *ListenError) Error() string {
-	var op *net.OpError
-	if errors.As(e.Err, &op) && op.Err != nil {
-		return "serve: listen on " + e.Addr + ": " + op.Err.Error()
-	}
-	return "serve: listen on " + e.Addr + ": " + e.Err.Error()
-}
-
-func (e *ListenError) Unwrap() error { return e.Err }
 
 // Listen opens the socket and returns its address, with the port that port 0
 // became. Connections wait in the kernel until Run accepts them. Listening
@@ -146,8 +135,8 @@ func (s *Server) Listen(ctx context.Context) (net.Addr, error) {
 		l := s.cfg.Listener
 		if l == nil {
 			var err error
-			if l, err = new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Addr); err != nil {
-				return nil, &ListenError{Addr: s.cfg.Addr, Err: err}
+			if l, err = Listen(ctx, s.cfg.Addr); err != nil {
+				return nil, err
 			}
 		}
 		s.door = newDoor(l, &s.conns)
@@ -172,6 +161,8 @@ func (s *Server) Listen(ctx context.Context) (net.Addr, error) {
 //     first, the contexts of open requests end, their connections are closed
 //     and Run returns [ErrDrainTimeout].
 //
+// Where the cause of ctx's end is [ErrSuccessor] there is no DrainDelay.
+//
 // What remains possible, as HTTP/1.1 has no word for it: a client that was
 // silent for longer sends its next request in the very instant in which its
 // connection is closed. Hijacked connections are their handlers' business.
@@ -188,7 +179,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	return s.leave(served)
+	return s.leave(served, errors.Is(context.Cause(ctx), ErrSuccessor))
 }
 
 // edge is the listener as net/http sees it: guarded, and inside TLS if asked.

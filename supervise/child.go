@@ -57,7 +57,7 @@ func (p *Parent) start(worker int, from *program, first bool) (*child, error) {
 		worker: worker, program: from, wire: w, started: time.Now(),
 		ready: make(chan struct{}), exited: make(chan struct{}),
 	}
-	post := post{Worker: worker, First: first}
+	post := post{Worker: worker, First: first, Tell: p.cfg.Tell}
 	inherited := []*os.File{theirs}
 	for _, s := range p.sockets {
 		post.Sockets = append(post.Sockets, s.name)

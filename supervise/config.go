@@ -29,6 +29,9 @@ type Config struct {
 	// closes them when Run ends.
 	Sockets []Socket
 
+	// Tell is told to every worker, see [Worker.Told].
+	Tell map[string]string
+
 	// ReadyTimeout is how long a worker may take to become ready. Zero means
 	// 60s. Migrations of the first worker count.
 	ReadyTimeout time.Duration

@@ -24,7 +24,7 @@ type Parent struct {
 
 	rolling  sync.Mutex // held by the one reload or replacement under way
 	ready    chan struct{}
-	once     sync.Once
+	stopping chan struct{}
 	turn     atomic.Uint64 // of the worker to whom a connection is sent next
 	writing  sync.Mutex    // of Output
 	retiring sync.WaitGroup
@@ -54,7 +54,7 @@ func New(cfg Config) (*Parent, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parent{cfg: cfg, ready: make(chan struct{}), leaving: map[*child]struct{}{}, started: time.Now()}
+	p := &Parent{cfg: cfg, ready: make(chan struct{}), stopping: make(chan struct{}), leaving: map[*child]struct{}{}, started: time.Now()}
 	if p.path, err = lookUp(cfg.Program); err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func New(cfg Config) (*Parent, error) {
 		p.sockets = append(p.sockets, inherited{s.Name, s.Listener, file})
 	}
 	for i := range cfg.Workers {
-		p.slots = append(p.slots, &slot{parent: p, worker: i + 1, swap: make(chan *child), program: p.good})
+		p.slots = append(p.slots, &slot{parent: p, worker: i + 1, swap: make(chan exchange), program: p.good})
 	}
 	return p, nil
 }
@@ -90,6 +90,7 @@ func (p *Parent) Run(ctx context.Context) error {
 	p.mu.Lock()
 	p.stop = stop
 	p.mu.Unlock()
+	context.AfterFunc(ctx, func() { close(p.stopping) })
 	defer p.close()
 
 	first, err := p.launch(ctx, 1, p.good)
@@ -126,6 +127,10 @@ func (p *Parent) close() {
 
 // Ready returns a channel that closes when the first worker serves.
 func (p *Parent) Ready() <-chan struct{} { return p.ready }
+
+// Stopping returns a channel that closes when the workers are told to leave for
+// good.
+func (p *Parent) Stopping() <-chan struct{} { return p.stopping }
 
 // Stop ends Run as the end of its context does.
 func (p *Parent) Stop() {
@@ -222,6 +227,13 @@ func (p *Parent) output(l Line) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	p.cfg.Output(l)
+}
+
+// Write takes a line of the parent's own log to where those of workers go, as
+// one of worker 0.
+func (p *Parent) Write(line []byte) (int, error) {
+	p.output(Line{PID: os.Getpid(), Text: string(line)})
+	return len(line), nil
 }
 
 // serving returns the workers that serve.

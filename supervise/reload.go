@@ -17,8 +17,7 @@ var ErrReloading = errors.New("supervise: workers are being replaced already: tr
 // serves is stopped for a program that does not. It returns when the old
 // workers have left. progress, if not nil, is told what happens.
 //
-// A ctx that ends leaves the reload as it is at that moment, with every place
-// served.
+// The end of ctx, or of Run, ends it as a worker that is not ready does.
 func (p *Parent) Reload(ctx context.Context, progress func(string)) error {
 	if progress == nil {
 		progress = func(string) {}
@@ -27,6 +26,8 @@ func (p *Parent) Reload(ctx context.Context, progress func(string)) error {
 		return ErrReloading
 	}
 	defer p.rolling.Unlock()
+	ctx, end := p.untilStopping(ctx)
+	defer end()
 	select {
 	case <-p.ready:
 	default:
@@ -41,39 +42,64 @@ func (p *Parent) Reload(ctx context.Context, progress func(string)) error {
 	old := p.good
 	p.mu.Unlock()
 	p.cfg.Log.Info("reloading", "program", p.path)
+	var leave []*child
 	for i, s := range p.slots {
-		if err := p.replace(ctx, s, next, progress); err != nil {
+		replaced, err := p.replace(ctx, s, next, progress)
+		if err != nil {
 			p.cfg.Log.Error("reload failed", "error", err)
 			return p.rollBack(ctx, i, old, err, progress)
+		}
+		if replaced != nil {
+			leave = append(leave, replaced)
 		}
 	}
 	p.mu.Lock()
 	p.good = next
 	p.reloads++
 	p.mu.Unlock()
-	p.retiring.Wait()
+	for _, c := range leave {
+		<-c.exited
+	}
 	took := time.Since(begun).Round(time.Millisecond)
 	p.cfg.Log.Info("reloaded", "program", p.path, "took", took.String())
 	progress(fmt.Sprintf("reloaded in %s", took))
 	return nil
 }
 
-// replace puts a new worker in the place of one that serves, or does not.
-func (p *Parent) replace(ctx context.Context, s *slot, with *program, progress func(string)) error {
+// untilStopping returns a context that ends when the workers are told to leave
+// for good, if not before.
+func (p *Parent) untilStopping(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-p.stopping:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, end
+}
+
+// replace puts a new worker in the place of one that serves, or does not, and
+// returns the one that leaves.
+func (p *Parent) replace(ctx context.Context, s *slot, with *program, progress func(string)) (old *child, err error) {
 	begun := time.Now()
 	c, err := p.launch(ctx, s.worker, with)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	x := exchange{c, make(chan *child, 1)}
 	select {
-	case s.swap <- c:
-	case <-ctx.Done():
-		p.retire(c, false)
-		return ctx.Err()
+	case s.swap <- x:
+	case <-p.stopping:
+		p.dismiss(c)
+		return nil, errStopping
 	}
 	progress(fmt.Sprintf("worker %d: process %d is ready after %s", s.worker, c.cmd.Process.Pid, time.Since(begun).Round(time.Millisecond)))
-	return nil
+	return <-x.old, nil
 }
+
+var errStopping = errors.New("supervise: all workers are leaving")
 
 // rollBack gives the first n places the old program back.
 func (p *Parent) rollBack(ctx context.Context, n int, old *program, cause error, progress func(string)) error {
@@ -82,7 +108,7 @@ func (p *Parent) rollBack(ctx context.Context, n int, old *program, cause error,
 	}
 	progress(fmt.Sprintf("going back to the program of before: %v", cause))
 	for _, s := range p.slots[:n] {
-		if err := p.replace(ctx, s, old, progress); err != nil {
+		if _, err := p.replace(ctx, s, old, progress); err != nil {
 			return fmt.Errorf("%w\nand the way back failed, so that workers run different programs now: %w", cause, err)
 		}
 	}
@@ -143,7 +169,7 @@ func (p *Parent) relieve(ctx context.Context, s *slot, c *child) bool {
 	c.mu.Unlock()
 	p.cfg.Log.Warn("worker holds too much memory, and is replaced", "worker", s.worker, "pid", c.cmd.Process.Pid,
 		"resident", holds, "most", p.cfg.Memory)
-	if err := p.replace(ctx, s, s.from(), func(string) {}); err != nil {
+	if _, err := p.replace(ctx, s, s.from(), func(string) {}); err != nil {
 		p.cfg.Log.Error("a worker that holds too much memory could not be replaced, and goes on", "worker", s.worker, "error", err)
 		return false
 	}

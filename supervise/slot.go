@@ -12,8 +12,8 @@ import (
 // slot is the place of one worker: processes follow each other in it.
 type slot struct {
 	parent *Parent
-	worker int         // from 1
-	swap   chan *child // a reload puts a worker that is ready in the place of the one at hand
+	worker int // from 1
+	swap   chan exchange
 
 	child    atomic.Pointer[child] // that serves; nil while none does
 	restarts atomic.Int64
@@ -23,6 +23,13 @@ type slot struct {
 	gaveUp  bool
 	starts  time.Time // the next attempt; zero if none is waited for
 	why     string    // the last one ended
+}
+
+// exchange puts a worker that is ready in the place of the one at hand, which is
+// told to leave and returned: nil if there is none.
+type exchange struct {
+	next *child
+	old  chan *child
 }
 
 // attempt is the outcome of a start.
@@ -67,14 +74,15 @@ func (s *slot) keep(ctx context.Context, at *child) {
 				p.retire(at, true)
 			}
 			return
-		case next := <-s.swap:
+		case x := <-s.swap:
 			abandon()
-			s.child.Store(next)
-			s.set(func() { s.program, s.gaveUp, s.starts = next.program, false, time.Time{} })
+			s.child.Store(x.next)
+			s.set(func() { s.program, s.gaveUp, s.starts = x.next.program, false, time.Time{} })
 			if at != nil {
 				p.retire(at, false)
 			}
-			at, failures = next, 0
+			x.old <- at
+			at, failures = x.next, 0
 		case <-exited:
 			if at.lived() >= p.cfg.Healthy {
 				failures = 0

@@ -20,6 +20,8 @@ type post struct {
 	Worker  int      `json:"worker"`
 	First   bool     `json:"first"`
 	Sockets []string `json:"sockets"`
+
+	Tell map[string]string `json:"tell,omitempty"`
 }
 
 const firstDescriptor = 3
@@ -70,6 +72,9 @@ func (w *Worker) Number() int { return w.post.Worker }
 // First reports whether this is the first worker that its parent started: the
 // one to greet who started the parent.
 func (w *Worker) First() bool { return w.post.First }
+
+// Told returns what the parent's configuration tells under a name.
+func (w *Worker) Told(name string) string { return w.post.Tell[name] }
 
 // Listener returns the socket of that name, which all workers accept from.
 // Closing it ends this worker's part in it alone.

@@ -1,0 +1,131 @@
+package ashlar
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/ashlar-go/ashlar/health"
+	"github.com/ashlar-go/ashlar/serve"
+	"github.com/ashlar-go/ashlar/supervise"
+)
+
+// The names under which parent and workers know their sockets, and what else
+// workers are told.
+const (
+	publicSocket = "public"
+	adminSocket  = "admin"
+	adminAddress = "admin address"
+)
+
+// doors are where the app listens.
+type doors struct {
+	public, private serve.Config
+	worker          *supervise.Worker // nil for a process that serves alone
+}
+
+func (a *App) doors(secure *tls.Config) *doors {
+	all := serve.Config{DrainDelay: a.cfg.DrainDelay, DrainTimeout: a.cfg.DrainTimeout, Log: a.Log}
+	d := &doors{public: all, private: all}
+	d.public.Addr, d.private.Addr = a.cfg.PublicAddr(), a.cfg.AdminAddr
+	d.public.OnDrain, d.public.Finish = a.health.Draining, a.endStreams
+	d.public.TLS, d.public.HTTP2 = secure, secure != nil
+	// Without a load balancer nobody has to see readiness go before the end.
+	if d.public.DrainDelay == 0 && !a.cfg.Production() {
+		d.public.DrainDelay = -1
+	}
+	d.private.DrainDelay = -1
+	return d
+}
+
+// join puts what the parent has in the place of sockets of the app's own. The
+// private side of a worker is asked by its parent alone.
+func (d *doors) join(w *supervise.Worker) (err error) {
+	if d.worker = w; w == nil {
+		return nil
+	}
+	d.private.Listener = w.Sent(adminSocket)
+	d.public.Listener, err = w.Listener(publicSocket)
+	return err
+}
+
+// admin is the private handler as it is asked. What a worker's parent passes on
+// it has looked at: who asks is then this machine.
+func (d *doors) admin(h http.Handler) http.Handler {
+	if d.worker == nil {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.RemoteAddr, r.Host = "127.0.0.1:0", "localhost"
+		h.ServeHTTP(w, r)
+	})
+}
+
+// adminAt is where the private side is found.
+func (d *doors) adminAt(own net.Addr) string {
+	if d.worker == nil {
+		return own.String()
+	}
+	return d.worker.Told(adminAddress)
+}
+
+func (a *App) sayServing(w *supervise.Worker, publicAt, adminAt string) {
+	attrs := []any{"addr", publicAt, "admin_addr", adminAt, "env", string(a.cfg.Env), "version", version()}
+	if w != nil {
+		attrs = append(attrs, "worker", w.Number())
+	}
+	a.Log.Info("serving", attrs...)
+}
+
+// readyTick is how often a worker looks whether it can serve at last.
+const readyTick = 100 * time.Millisecond
+
+// sayReady waits until the app is ready, as /readyz would say, and tells the
+// parent. A process that serves alone is asked instead.
+func (a *App) sayReady(ctx context.Context, w *supervise.Worker, s *serve.Server) error {
+	if w == nil {
+		return nil
+	}
+	for a.health.Ready(ctx).Status != health.OK {
+		select {
+		case <-ctx.Done():
+			return nil // to leave again is in order
+		case <-time.After(readyTick):
+		}
+	}
+	return w.Ready(s.Requests)
+}
+
+// leaveMetrics leaves the counters of a worker to its parent, who goes on
+// showing them: a counter does not fall because a process ends.
+func (a *App) leaveMetrics(w *supervise.Worker) error {
+	if w == nil {
+		return nil
+	}
+	snapshot, err := a.metrics.Snapshot()
+	if err != nil {
+		return err
+	}
+	_ = w.Leave(snapshot) // a parent that is gone shows nothing
+	return nil
+}
+
+// follow returns a context that ends when the parent says that this worker is
+// to leave, and why.
+func follow(ctx context.Context, w *supervise.Worker) (context.Context, context.CancelCauseFunc) {
+	ctx, leave := context.WithCancelCause(ctx)
+	if w == nil {
+		return ctx, leave
+	}
+	go func() {
+		<-w.Draining()
+		if w.Last() {
+			leave(nil)
+			return
+		}
+		leave(serve.ErrSuccessor)
+	}()
+	return ctx, leave
+}
