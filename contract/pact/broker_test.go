@@ -12,7 +12,8 @@ import (
 	"github.com/ashlar-go/ashlar/contract/pact"
 )
 
-// A broker answers as the documentation of the Pact Broker says.
+// A broker answers as the documentation of the Pact Broker says, and as the
+// official verifier wants: TestBrokerLikeTheOfficialVerifier holds it to that.
 type broker struct {
 	*httptest.Server
 
@@ -22,6 +23,7 @@ type broker struct {
 	asked   map[string]any
 	results []map[string]any
 	branch  string
+	changes []string // requests that are no GET
 }
 
 func openBroker(t *testing.T, text string) *broker {
@@ -39,14 +41,28 @@ func openBroker(t *testing.T, text string) *broker {
 			"pb:pacticipant-branch-version":      map[string]any{"href": b.URL + "/pacticipants/{pacticipant}/branches/{branch}/versions/{version}", "templated": true},
 		}})
 	})
+	listed := func(w http.ResponseWriter, r *http.Request) {
+		write(w, map[string]any{
+			"_links": map[string]any{"self": href(b.URL + r.URL.Path)},
+			"_embedded": map[string]any{"pacts": []any{map[string]any{
+				"shortDescription": "latest", "verificationProperties": map[string]any{"pending": b.pending, "notices": []any{}},
+				"_links": map[string]any{"self": map[string]any{
+					"name": "a pact between web and orders", "href": b.URL + "/pacts/provider/orders/consumer/web/pact-version/1",
+				}},
+			}}},
+		})
+	}
+	mux.HandleFunc("GET /pacts/provider/orders/for-verification", listed)
+	mux.HandleFunc("GET /pacticipants/orders", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, map[string]any{"_links": map[string]any{
+			"pb:branch-version": map[string]any{"href": b.URL + "/pacticipants/orders/branches/{branch}/versions/{version}", "templated": true},
+		}})
+	})
 	mux.HandleFunc("POST /pacts/provider/orders/for-verification", func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		json.NewDecoder(r.Body).Decode(&b.asked)
-		write(w, map[string]any{"_embedded": map[string]any{"pacts": []any{map[string]any{
-			"verificationProperties": map[string]any{"pending": b.pending},
-			"_links":                 map[string]any{"self": href("/pacts/provider/orders/consumer/web/pact-version/1")},
-		}}}})
+		listed(w, r)
 	})
 	mux.HandleFunc("POST /pacts/provider/nobody/for-verification", func(w http.ResponseWriter, _ *http.Request) {
 		write(w, map[string]any{"_embedded": map[string]any{"pacts": []any{}}})
@@ -54,7 +70,7 @@ func openBroker(t *testing.T, text string) *broker {
 	mux.HandleFunc("GET /pacts/provider/orders/consumer/web/pact-version/1", func(w http.ResponseWriter, _ *http.Request) {
 		var p map[string]any
 		json.Unmarshal([]byte(b.pact), &p)
-		p["_links"] = map[string]any{"pb:publish-verification-results": href(b.URL + "/results")}
+		p["_links"] = map[string]any{"pb:publish-verification-results": href(b.URL + "/results"), "pb:provider": href(b.URL + "/pacticipants/orders")}
 		p["interactions"].([]any)[0].(map[string]any)["_id"] = "abc"
 		write(w, p)
 	})
@@ -72,13 +88,19 @@ func openBroker(t *testing.T, text string) *broker {
 		b.results = append(b.results, in)
 		w.WriteHeader(http.StatusCreated)
 	})
-	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer let-me-in" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+		if r.Method != http.MethodGet {
+			b.mu.Lock()
+			b.changes = append(b.changes, r.Method+" "+r.URL.EscapedPath()+" "+r.Header.Get("Content-Type"))
+			b.mu.Unlock()
+		}
 		mux.ServeHTTP(w, r)
 	}))
+	b.Start() // what a process of its own asks of b must have been written before
 	t.Cleanup(b.Close)
 	return b
 }
