@@ -133,6 +133,7 @@ var testLibraries = map[string]string{
 	"github.com/jackc/pgx/v5":                  "internal/backing",
 	"github.com/google/go-cmp":                 "...",
 	"google.golang.org/protobuf":               "trace/otlp logs/otlp",
+	"go.yaml.in/yaml/v3":                       "graphql", // scenarios are written in it
 	"github.com/santhosh-tekuri/jsonschema/v6": "...",
 	"modernc.org/sqlite":                       "idem", // proves that it works without db
 	"pgregory.net/rapid":                       "...",

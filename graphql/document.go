@@ -28,7 +28,7 @@ type document struct {
 
 // The rules of the specification, without the helpful ones: no misspelt name is
 // answered with one that there is.
-var valid = rules.NewRules(
+var validRules = []validator.Rule{
 	rules.FieldsOnCorrectTypeRuleWithoutSuggestions,
 	rules.FragmentsOnCompositeTypesRule,
 	rules.KnownArgumentNamesRuleWithoutSuggestions,
@@ -55,7 +55,9 @@ var valid = rules.NewRules(
 	rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
 	rules.VariablesAreInputTypesRule,
 	rules.VariablesInAllowedPositionRule,
-)
+}
+
+var valid = rules.NewRules(validRules...)
 
 // parse reads a document and chooses one of its operations.
 func (h *Handler) parse(text, operation string) (*document, error) {
