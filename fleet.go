@@ -28,6 +28,7 @@ type fleet struct {
 	log     *slog.Logger
 	health  health.Checks
 	metrics metric.Fleet
+	manager supervise.Notifier
 
 	scraping sync.Mutex // so that the counters of a process that ends meanwhile are not counted twice
 	mu       sync.Mutex

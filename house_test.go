@@ -117,6 +117,7 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml/v3":                     "openapi",
 	"golang.org/x/crypto":                    "auth serve/acme cmd/ashlar/internal/image",
 	"golang.org/x/oauth2":                    "auth/oidc",
+	"golang.org/x/sys":                       "supervise", // CLOCK_MONOTONIC, which systemd asks for
 	"golang.org/x/term":                      ". cmd/...",
 	"modernc.org/libc":                       "db/sqlite/...",
 	"modernc.org/sqlite":                     "db/sqlite/...",

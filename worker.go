@@ -3,6 +3,8 @@ package ashlar
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -23,12 +25,13 @@ const (
 // doors are where the app listens.
 type doors struct {
 	public, private serve.Config
+	production      bool
 	worker          *supervise.Worker // nil for a process that serves alone
 }
 
 func (a *App) doors(secure *tls.Config) *doors {
 	all := serve.Config{DrainDelay: a.cfg.DrainDelay, DrainTimeout: a.cfg.DrainTimeout, Log: a.Log}
-	d := &doors{public: all, private: all}
+	d := &doors{public: all, private: all, production: a.cfg.Production()}
 	d.public.Addr, d.private.Addr = a.cfg.PublicAddr(), a.cfg.AdminAddr
 	d.public.OnDrain, d.public.Finish = a.health.Draining, a.endStreams
 	d.public.TLS, d.public.HTTP2 = secure, secure != nil
@@ -44,11 +47,41 @@ func (a *App) doors(secure *tls.Config) *doors {
 // private side of a worker is asked by its parent alone.
 func (d *doors) join(w *supervise.Worker) (err error) {
 	if d.worker = w; w == nil {
-		return nil
+		return d.activate()
 	}
 	d.private.Listener = w.Sent(adminSocket)
 	d.public.Listener, err = w.Listener(publicSocket)
 	return err
+}
+
+// activate takes the sockets that a service manager has opened.
+func (d *doors) activate() error {
+	given, err := activated(d.production)
+	if err != nil {
+		return err
+	}
+	if l := given[publicSocket]; l != nil {
+		d.public.Listener = l
+	}
+	if l := given[adminSocket]; l != nil {
+		d.private.Listener = l
+	}
+	return nil
+}
+
+// activated returns the sockets that a service manager has opened. What holds
+// for addresses of development holds for them too.
+func activated(production bool) (map[string]net.Listener, error) {
+	given, err := supervise.Activated(publicSocket, adminSocket)
+	if err != nil || production {
+		return given, err
+	}
+	for name, l := range given {
+		if !loopback(l.Addr().String()) {
+			err = errors.Join(err, fmt.Errorf("ASHLAR_ENV: development listens on loopback only, and the service manager's socket %q is at %s", name, l.Addr()))
+		}
+	}
+	return given, err
 }
 
 // admin is the private handler as it is asked. What a worker's parent passes on
@@ -83,9 +116,11 @@ func (a *App) sayServing(w *supervise.Worker, publicAt, adminAt string) {
 const readyTick = 100 * time.Millisecond
 
 // sayReady waits until the app is ready, as /readyz would say, and tells the
-// parent. A process that serves alone is asked instead.
+// parent. A process that serves alone tells the service manager, if there is
+// one, and is asked by others.
 func (a *App) sayReady(ctx context.Context, w *supervise.Worker, s *serve.Server) error {
 	if w == nil {
+		a.manage(ctx)
 		return nil
 	}
 	for a.health.Ready(ctx).Status != health.OK {
@@ -96,6 +131,20 @@ func (a *App) sayReady(ctx context.Context, w *supervise.Worker, s *serve.Server
 		}
 	}
 	return w.Ready(s.Requests)
+}
+
+// manage tells the service manager that this process serves, that it lives, and
+// when it begins to end.
+func (a *App) manage(ctx context.Context) {
+	manager := supervise.ServiceManager()
+	warn := func(err error) {
+		if err != nil {
+			a.Log.Warn("service manager", "error", err)
+		}
+	}
+	warn(manager.Ready("serving"))
+	go manager.KeepAlive(context.WithoutCancel(ctx), func() bool { return true }) // the drain counts as life
+	context.AfterFunc(ctx, func() { warn(manager.Stopping()) })
 }
 
 // leaveMetrics leaves the counters of a worker to its parent, who goes on

@@ -144,6 +144,7 @@ func serveWorkers(ctx context.Context, cfg parentConfig, from workerProgram, out
 	if err != nil {
 		return errors.Join(err, public.Close(), private.Close())
 	}
+	f.manager = supervise.ServiceManager()
 	f.log.Info("supervising", "addr", public.Addr().String(), "admin_addr", private.Addr().String(), "workers", cfg.Workers,
 		"pid", os.Getpid(), "run_dir", cfg.runDir())
 	return f.run(ctx, control, serve.New(admin, serve.Config{Listener: private, DrainDelay: -1, Log: f.log}))
@@ -158,18 +159,34 @@ func (f *fleet) run(ctx context.Context, control *supervise.Control, admin *serv
 	go func() { commanded <- control.Serve(answering, f.parent, stopped) }()
 	go func() { administered <- admin.Run(answering) }()
 	go f.reloadOnSignal(answering)
-	go func() {
-		<-f.parent.Ready()
-		f.health.Started()
-		debug.FreeOSMemory()
-		<-f.parent.Stopping()
-		f.health.Draining()
-	}()
+	go f.tell(answering)
 	err := f.parent.Run(ctx)
 	close(stopped)
 	f.log.Info("stopped")
 	time.AfterFunc(lastAnswer, end) // a client of stop reads its answer first
 	return errors.Join(err, <-commanded, <-administered)
+}
+
+// tell says to probes and to the service manager how the workers are.
+func (f *fleet) tell(ctx context.Context) {
+	select {
+	case <-f.parent.Ready():
+	case <-f.parent.Stopping():
+		return
+	}
+	f.health.Started()
+	f.warn(f.manager.Ready(fmt.Sprintf("serving with %d workers", f.cfg.Workers)))
+	go f.manager.KeepAlive(ctx, func() bool { return true })
+	debug.FreeOSMemory()
+	<-f.parent.Stopping()
+	f.health.Draining()
+	f.warn(f.manager.Stopping())
+}
+
+func (f *fleet) warn(err error) {
+	if err != nil {
+		f.log.Warn("service manager", "error", err)
+	}
 }
 
 // lastAnswer is how long those who asked for the end may take to read the answer.
@@ -185,9 +202,11 @@ func (f *fleet) reloadOnSignal(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangups:
+			f.warn(f.manager.Reloading())
 			if err := f.parent.Reload(ctx, nil); errors.Is(err, supervise.ErrReloading) {
 				f.log.Warn("SIGHUP ignored", "error", err) // other errors the parent logs itself
 			}
+			f.warn(f.manager.Ready(fmt.Sprintf("serving with %d workers", f.cfg.Workers)))
 		}
 	}
 }
@@ -213,11 +232,19 @@ func (c parentConfig) readByAPerson() bool {
 // listen opens both sockets.
 func (c parentConfig) listen(ctx context.Context) (public, private net.Listener, err error) {
 	cfg := c.asConfig()
-	if private, err = serve.Listen(ctx, cfg.AdminAddr); err != nil {
-		return nil, nil, fmt.Errorf("ASHLAR_ADMIN_ADDR: %w", err)
+	given, err := activated(c.Env == Production)
+	if err != nil {
+		return nil, nil, err
 	}
-	if public, err = serve.Listen(ctx, cfg.PublicAddr()); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("ASHLAR_ADDR: %w", err), private.Close())
+	if private = given[adminSocket]; private == nil {
+		if private, err = serve.Listen(ctx, cfg.AdminAddr); err != nil {
+			return nil, nil, fmt.Errorf("ASHLAR_ADMIN_ADDR: %w", err)
+		}
+	}
+	if public = given[publicSocket]; public == nil {
+		if public, err = serve.Listen(ctx, cfg.PublicAddr()); err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("ASHLAR_ADDR: %w", err), private.Close())
+		}
 	}
 	return public, private, nil
 }

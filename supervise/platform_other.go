@@ -46,3 +46,5 @@ func usage(int) (resident int64, cpu time.Duration, err error) { return 0, 0, Er
 func sameUser(*net.UnixConn) bool { return false }
 
 func lock(*os.File) (taken bool, err error) { return false, ErrUnsupported }
+
+func monotonic() time.Duration { return 0 }
