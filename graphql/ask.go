@@ -80,15 +80,16 @@ func (h *Handler) requestOf(ctx context.Context, x *exchange, s *op.Spec, given 
 	if sc := x.scope; sc != nil && sc.Trace.Valid() {
 		header["Traceparent"] = []string{sc.Trace.Traceparent()}
 	}
-	r := &http.Request{
-		Method: s.Method, URL: u, Proto: x.r.Proto, ProtoMajor: x.r.ProtoMajor, ProtoMinor: x.r.ProtoMinor,
-		Header: header, Body: http.NoBody, Host: x.r.Host, RemoteAddr: x.r.RemoteAddr, RequestURI: target, TLS: x.r.TLS,
-	}
+	r := x.r.WithContext(ctx) // a copy, of which the connection's part stays
+	r.Method, r.URL, r.RequestURI, r.Pattern = s.Method, u, target, ""
+	r.Header, r.Trailer, r.TransferEncoding, r.Close = header, nil, nil, false
+	r.Form, r.PostForm, r.MultipartForm = nil, nil, nil
+	r.Body, r.GetBody, r.ContentLength = http.NoBody, nil, 0
 	if len(body) > 0 {
 		header["Content-Type"] = []string{"application/json"}
 		r.Body, r.ContentLength = unclosed{bytes.NewReader(body)}, int64(len(body))
 	}
-	return r.WithContext(ctx), nil
+	return r, nil
 }
 
 type unclosed struct{ *bytes.Reader }

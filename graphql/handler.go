@@ -155,6 +155,7 @@ type result struct {
 	data     []byte
 	failures failures
 	header   http.Header
+	room     *[]byte // in which data lies, if it is a buffer's
 }
 
 // answer runs a plan and sends what came of it.
@@ -199,8 +200,17 @@ func (h *Handler) execute(x *exchange, b []byte) ([]byte, failures, []result) {
 			b = append(b, ',')
 		}
 		b = append(append(b, st.key...), results[i].data...)
+		results[i].release()
 	}
 	return append(b, '}', '}'), found, results
+}
+
+// release gives the room of the data back, which has been sent or copied.
+func (r *result) release() {
+	if r.room != nil && cap(*r.room) <= maxPooled {
+		buffers.Put(r.room)
+	}
+	r.data, r.room = nil, nil
 }
 
 // maxTogether is how many fields of one document are answered at once.
@@ -243,15 +253,19 @@ func (h *Handler) project(x *exchange, st *step, answer *ask.Answer, at *trail) 
 	case st.call.empty:
 		res.data = []byte("true")
 	default:
-		res.data, res.failures = h.projected(x.r.Context(), x, st, answer.Body.Bytes(), at)
+		res.room = buffers.Get().(*[]byte)
+		res.data, res.failures = h.projected(x.r.Context(), x, st, res.room, answer.Body.Bytes(), at)
+		answer.Release()
 	}
 	return res
 }
 
-// projected is what is sent of a value of a field of the root.
-func (h *Handler) projected(ctx context.Context, x *exchange, st *step, body []byte, at *trail) (data []byte, found failures) {
+// projected is what is sent of a value of a field of the root. It lies in room,
+// or anywhere but in the body.
+func (h *Handler) projected(ctx context.Context, x *exchange, st *step, room *[]byte, body []byte, at *trail) (data []byte, found failures) {
 	p := projection{resumed: st.resumed(x.vars)}
-	data, ok := p.value(make([]byte, 0, len(body)/2+64), st, st.typ, body, at)
+	data, ok := p.value((*room)[:0], st, st.typ, body, at)
+	*room = data[:0] // it may have grown
 	if !ok {
 		data = null
 	}

@@ -114,8 +114,14 @@ func (x *exchange) readQuery() error {
 			return fault.ErrMalformed.Because("A parameter is given more than once.")
 		case name == "query" || name == "operationName":
 			value = appendText(nil, values[0])
+		case name != "variables" && name != "extensions":
+			return unknownMember
 		case len(value) == 0:
 			value = null
+		case !utf8.Valid(value) || !json.Valid(value):
+			return misfit(name)
+		default:
+			value = bytes.TrimSpace(value)
 		}
 		if err := x.asked.take(name, value); err != nil {
 			return err
@@ -198,12 +204,19 @@ func (a *asked) take(name string, value json.RawMessage) error {
 	case "extensions":
 		err = a.readExtensions(value)
 	default:
-		return fault.ErrMalformed.Because("A request has query, operationName, variables and extensions, and nothing else.")
+		return unknownMember
 	}
 	if err != nil {
-		return fault.ErrMalformed.Because("The member %s is not of its type.", name)
+		return misfit(name)
 	}
 	return nil
+}
+
+var unknownMember = fault.ErrMalformed.Because("A request has query, operationName, variables and extensions, and nothing else.")
+
+// misfit refuses a member of a request by its name, which is one of the four.
+func misfit(name string) error {
+	return fault.ErrMalformed.Because("The member %s is not of its type.", name)
 }
 
 var errType = errors.New("not of its type")
@@ -227,20 +240,50 @@ func textOf(value json.RawMessage) (text string, err error) {
 	return text, err
 }
 
-// readObject reads an object, its numbers as they are written.
+// readObject reads an object, its numbers as they are written. It is valid JSON.
 func readObject(value json.RawMessage, into *map[string]any) error {
-	if isNull(value) {
+	switch {
+	case isNull(value):
 		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(value))
-	d.UseNumber()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
+	case value[0] != '{':
 		return errType
 	}
-	return nil
+	all := map[string]any{}
+	var err error
+	members(value, func(name, v []byte) bool {
+		key := string(name)
+		if bytes.IndexByte(name, '\\') >= 0 {
+			key, err = textOf(slices.Concat([]byte(`"`), name, []byte(`"`)))
+		}
+		if err == nil {
+			all[key], err = valueOf(v)
+		}
+		return err == nil
+	})
+	*into = all
+	return err
+}
+
+// valueOf reads one value of an object.
+func valueOf(value json.RawMessage) (v any, err error) {
+	switch value[0] {
+	case 'n':
+		return nil, nil
+	case 't', 'f':
+		return value[0] == 't', nil
+	case '"':
+		if bytes.IndexByte(value, '\\') < 0 {
+			return string(value[1 : len(value)-1]), nil
+		}
+		return textOf(value)
+	case '{', '[':
+		d := json.NewDecoder(bytes.NewReader(value))
+		d.UseNumber()
+		err = d.Decode(&v)
+		return v, err
+	default:
+		return json.Number(value), nil
+	}
 }
 
 // readExtensions finds the hash of a text that is kept, and where a subscription

@@ -67,7 +67,7 @@ func (h *Handler) listen(x *exchange, l *talk.Listener) (answer *ask.Answer, ope
 func (h *Handler) appendResult(ctx context.Context, b []byte, x *exchange, id string, item []byte) []byte {
 	st := x.plan.root[0]
 	// Relations are asked as whoever asked for the subscription.
-	data, found := h.projected(lasting{ctx, x.r.Context()}, x, st, item, &trail{name: st.name})
+	data, found := h.projected(lasting{ctx, x.r.Context()}, x, st, new([]byte), item, &trail{name: st.name})
 	b = append(b, '{')
 	if len(found) > 0 {
 		b = append(found.append(append(b, `"errors":`...)), ',')

@@ -5,6 +5,7 @@ package ask
 import (
 	"bytes"
 	"net/http"
+	"sync"
 
 	"github.com/ashlar-go/ashlar/fault"
 )
@@ -34,6 +35,22 @@ func (a *Answer) Write(b []byte) (int, error) {
 	return a.Body.Write(b)
 }
 
+// Release gives the room of the body back. Whoever calls it has nothing left
+// that lies in the body; whoever does not costs the next answer some room.
+func (a *Answer) Release() {
+	room := a.Body.Bytes()[:0]
+	a.Body = bytes.Buffer{}
+	if cap(room) <= maxPooled {
+		rooms.Put(&room)
+	}
+}
+
+// rooms are for the bodies of answers.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled is the size above which a room is left to the collector.
+const maxPooled = 64 << 10
+
 // Handler returns what h answers, and what it panicked with, which is answered
 // as an internal error. Whoever observes h has logged a panic, and panics on with
 // [http.ErrAbortHandler] for the connection that an HTTP request has of its own.
@@ -43,7 +60,7 @@ func Handler(h http.Handler, r *http.Request) (a *Answer, panicked any) {
 
 // Wrapped is the same for who looks at what is written.
 func Wrapped(h http.Handler, r *http.Request, wrap func(http.ResponseWriter) http.ResponseWriter) (a *Answer, panicked any) {
-	a = &Answer{header: make(http.Header, 8)}
+	a = &Answer{header: make(http.Header, 8), Body: *bytes.NewBuffer(*rooms.Get().(*[]byte))}
 	defer func() {
 		if panicked = recover(); panicked != nil {
 			a = Refusal(fault.ErrInternal)
