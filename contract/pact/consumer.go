@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -87,7 +88,7 @@ type Request struct {
 	Path   any
 	Query  map[string]any
 	Header map[string]any
-	Body   any // JSON; nil is none
+	Body   any // JSON, of the type application/json unless Header says another; nil is none
 }
 
 // A Response is what the consumer needs of the answer.
@@ -139,7 +140,7 @@ func (e *Expectation) WillRespond(response Response) {
 		rules["path"] = at["$"]
 	}
 	lists(asks, rules, "query", "query", e.request.Query)
-	lists(asks, rules, "headers", "header", e.request.Header)
+	lists(asks, rules, "headers", "header", e.request.headers())
 	content(asks, rules, e.request.Body)
 	in["request"] = withRules(asks, rules)
 	answers, rules := map[string]any{"status": cmp.Or(response.Status, http.StatusOK)}, map[string]any{}
@@ -158,6 +159,22 @@ func (e *Expectation) WillRespond(response Response) {
 	e.to.mu.Lock()
 	defer e.to.mu.Unlock()
 	e.to.all = append(e.to.all, &recorded{Interaction: i, raw: raw})
+}
+
+// headers are those that are expected. A body says what it is: other verifiers
+// send no type that stands nowhere but with the body.
+func (r *Request) headers() map[string]any {
+	for name := range r.Header {
+		if http.CanonicalHeaderKey(name) == "Content-Type" {
+			return r.Header
+		}
+	}
+	if r.Body == nil {
+		return r.Header
+	}
+	typed := map[string]any{"Content-Type": "application/json"}
+	maps.Copy(typed, r.Header)
+	return typed
 }
 
 func withRules(part, rules map[string]any) map[string]any {

@@ -2,6 +2,7 @@ package pact_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,17 +25,10 @@ import (
 // TestBrokerLikeTheOfficialVerifier has the verifier of the official JavaScript
 // library, which npm installs, and this package verify the same pact of the
 // same broker. It must hear the same of both: what it is asked, which version
-// is told of, and the results. Without the library the test is skipped, unless
-// ASHLAR_TEST_STRICT says that nothing may be.
+// is told of, and the results.
 func TestBrokerLikeTheOfficialVerifier(t *testing.T) {
 	t.Parallel()
-	folder, err := official(t)
-	if err != nil {
-		if os.Getenv("ASHLAR_TEST_STRICT") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	folder := official(t)
 	for name, total := range map[string]string{"kept": "7", "broken": "7.5"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,12 +39,7 @@ func TestBrokerLikeTheOfficialVerifier(t *testing.T) {
 			theirs := openBroker(t, totalOfAnOrder)
 			server := httptest.NewServer(provider)
 			t.Cleanup(server.Close)
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "node", "verify.mjs")
-			cmd.Dir, cmd.WaitDelay = folder, 10*time.Second
-			cmd.Env = append(os.Environ(), "PROVIDER="+server.URL, "BROKER="+theirs.URL, "PACT_DO_NOT_TRACK=true") // nobody is told of a test
-			out, err := cmd.CombinedOutput()
+			out, err := run(t, folder, "verify.mjs", "PROVIDER="+server.URL, "BROKER="+theirs.URL)
 			exit, failed := errors.AsType[*exec.ExitError](err)
 			if err != nil && (!failed || exit.ExitCode() != 3) || failed != (name == "broken") {
 				t.Fatalf("the official verifier ends with %v:\n%s", err, out)
@@ -80,24 +70,111 @@ const totalOfAnOrder = `{
 	"metadata": {"pactSpecification": {"version": "3.0.0"}}
 }`
 
-// official returns a folder in which verify.mjs can run.
-func official(t *testing.T) (string, error) {
+// TestTheOfficialVerifierReadsOurPacts has it verify what a consumer in Go
+// recorded: it agrees with this package on which provider keeps the pact.
+func TestTheOfficialVerifierReadsOurPacts(t *testing.T) {
+	t.Parallel()
+	folder := official(t)
+	dir := t.TempDir()
+	if said := record(t, dir, true); said != "" {
+		t.Fatal(said)
+	}
+	const order = `{"id": "ord_8", "items": [{"n": 3, "name of it": "tea"}, {"n": 4, "name of it": ""}], "made_at": "2030-01-01T10:00:00Z", "state": "open", "more": 1}`
+	providers := []struct {
+		name, from, to string
+		status         int
+		kept           bool
+	}{
+		{"as it is expected", "", "", 201, true},
+		{"another id", "ord_8", "8", 201, false},
+		{"no items", `{"n": 3, "name of it": "tea"}, {"n": 4, "name of it": ""}`, "", 201, false},
+		{"an item's number is none", `"n": 4`, `"n": "4"`, 201, false},
+		{"a number that is not whole", `"n": 3`, `"n": 3.5`, 201, false},
+		{"another way to write a time", "2030-01-01T10:00:00Z", "1 January", 201, false},
+		{"another state", `"open"`, `"shut"`, 201, false},
+		{"another status", "", "", 200, false},
+	}
+	var urls []string
+	for _, p := range providers {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, strings.ReplaceAll(order, p.from, p.to))
+		})
+		mux.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("an order is of %q", r.Header.Get("Content-Type"))
+			}
+			w.WriteHeader(p.status)
+		})
+		server := httptest.NewServer(mux)
+		t.Cleanup(server.Close)
+		urls = append(urls, server.URL)
+		results, err := pact.Verify(t.Context(), pact.Config{Provider: "orders", Handler: mux, Sources: []pact.Source{pact.Folder(dir)}, States: map[string]pact.Setup{
+			"an order": nowhere, "a clerk": nowhere,
+		}})
+		if err != nil || slices.ContainsFunc(results, func(r pact.Result) bool { return !r.Passed() }) == p.kept {
+			t.Errorf("%s: this package says %v, %v", p.name, results, err)
+		}
+	}
+	out, err := run(t, folder, "agree.mjs", "PACT="+filepath.Join(dir, "web-orders.json"), "PROVIDERS="+strings.Join(urls, ","))
+	_, verdicts, found := strings.Cut(out, "\nKEPT ")
+	var kept []bool
+	if err == nil && found {
+		err = json.Unmarshal([]byte(verdicts), &kept)
+	}
+	if err != nil || len(kept) != len(providers) {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	for i, p := range providers {
+		if kept[i] != p.kept {
+			t.Errorf("%s: the official verifier says %t:\n%s", p.name, kept[i], out)
+		}
+	}
+}
+
+func nowhere(context.Context, map[string]any) (map[string]any, error) { return nil, nil }
+
+// run runs a script to its end, and tells nobody of it.
+func run(t *testing.T, folder, script string, env ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", script)
+	cmd.Dir, cmd.WaitDelay = folder, 10*time.Second
+	cmd.Env = append(append(os.Environ(), "PACT_DO_NOT_TRACK=true"), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// official returns a folder in which the scripts of testdata can run. Without
+// what they need the test is skipped, unless ASHLAR_TEST_STRICT says that
+// nothing may be.
+func official(t *testing.T) string {
+	t.Helper()
+	folder, err := installed(t)
+	if err != nil {
+		if os.Getenv("ASHLAR_TEST_STRICT") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	return folder
+}
+
+func installed(t *testing.T) (string, error) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		return "", fmt.Errorf("Node.js is missing, which runs the official library: %w", err)
 	}
-	installed, err := nodejs.Installed("pact", "../../examples/payments/testdata/pact", "record.mjs")
+	library, err := nodejs.Installed("pact", "../../examples/payments/testdata/pact", "record.mjs")
 	if err != nil {
 		return "", err
 	}
 	folder := t.TempDir()
-	text, err := os.ReadFile("testdata/verify.mjs")
-	if err != nil {
-		return "", err
-	}
 	return folder, errors.Join(
-		os.WriteFile(filepath.Join(folder, "verify.mjs"), text, 0o600),
-		os.Symlink(filepath.Join(installed, "node_modules"), filepath.Join(folder, "node_modules")),
+		os.CopyFS(folder, os.DirFS("testdata")),
+		os.Symlink(filepath.Join(library, "node_modules"), filepath.Join(folder, "node_modules")),
 	)
 }
 
