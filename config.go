@@ -66,7 +66,7 @@ type Config struct {
 	LogFileGzip  bool           `env:"ASHLAR_LOG_FILE_GZIP" default:"true" doc:"compress files put aside"`
 	TraceSlow    time.Duration  `env:"ASHLAR_TRACE_SLOW" default:"1s" doc:"how long a request may take before its trace is kept although it was not sampled; 0 keeps none for that"`
 	TracePeers   []netip.Prefix `env:"ASHLAR_TRACE_PEERS" doc:"networks of peers, such as a gateway, whose decision to sample a trace is followed; none if empty"`
-	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs and /openapi.json in production too"`
+	PublicDocs   bool           `env:"ASHLAR_PUBLIC_DOCS" default:"false" doc:"serve /docs, /openapi.json and the schema of GraphQL in production too"`
 	CacheSize    int            `env:"ASHLAR_CACHE_SIZE" default:"64" doc:"memory for what is cached, in MiB"`
 	Shed         ShedMode       `env:"ASHLAR_SHED" default:"auto" doc:"auto refuses what is more than can be served, off lets everybody wait"`
 	HookTargets  allowance      `env:"ASHLAR_WEBHOOK_PRIVATE_TARGETS" default:"refuse" doc:"allow lets webhooks be sent to private and loopback addresses, and without TLS; for development"`

@@ -15,7 +15,8 @@ import (
 const graphqlPath = "/graphql"
 
 // GraphQL serves the operations at /graphql too, within limits. In production
-// the schema is not shown: the command "graphql schema" prints it.
+// the schema is not shown unless ASHLAR_PUBLIC_DOCS says so: the command
+// "graphql schema" prints it.
 func (a *App) GraphQL(limits graphql.Limits) { a.graphql = &limits }
 
 // mountGraphQL adds the endpoint. What it asks is the whole of the public
@@ -29,7 +30,7 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config
 		return err
 	}
 	own := graphql.Config{
-		Introspection: !a.cfg.Production(), Limits: *a.graphql, Relations: a.relations, Related: related,
+		Introspection: !a.cfg.Production() || a.cfg.PublicDocs, Limits: *a.graphql, Relations: a.relations, Related: related,
 		Credentials: []string{"Authorization", "Cookie"}, Log: a.Log,
 	}
 	if a.streams.server != nil {

@@ -132,7 +132,7 @@ func (x *exchange) readQuery() error {
 
 func (h *Handler) readBody(w http.ResponseWriter, x *exchange) error {
 	if !isJSON(x.r.Header["Content-Type"]) {
-		return fault.ErrUnsupported.Because("A request is %s in UTF-8.", jsonType)
+		return fault.ErrUnsupported.Because("A request is %s in UTF-8; uploads by multipart are not taken.", jsonType)
 	}
 	if x.r.Header.Get("Content-Encoding") != "" {
 		return fault.ErrUnsupported.Because("A request has no Content-Encoding.")

@@ -133,7 +133,7 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 	}
 }
 
-// A socket bounds what goes on on it. It says so for each operation beyond, and
+// P15.3: a socket bounds what goes on on it. It says so for each operation beyond, and
 // goes on.
 func TestASocketBoundsItsOperations(t *testing.T) {
 	t.Parallel()

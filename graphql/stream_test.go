@@ -19,8 +19,8 @@ import (
 
 func asClose(err error, e *websocket.CloseError) bool { return errors.As(err, e) }
 
-// P15.1: each item is a result of its own, with the fields that were asked for,
-// and the id where the client goes on.
+// Each item is a result of its own, with the fields that were asked for, and the
+// id where the client goes on.
 func TestASubscriptionSendsItsItemsAsEvents(t *testing.T) {
 	t.Parallel()
 	s := openNews(t, live.Config{}, graphql.Config{})
@@ -43,8 +43,8 @@ func TestASubscriptionSendsItsItemsAsEvents(t *testing.T) {
 	}
 }
 
-// Where a client goes on is said as EventSource says it, or by the request's
-// extensions.
+// P15.5: where a client goes on is said as EventSource says it, or by the
+// request's extensions.
 func TestASubscriptionGoesOnAfterAnID(t *testing.T) {
 	t.Parallel()
 	s := openNews(t, live.Config{}, graphql.Config{})
@@ -135,7 +135,7 @@ func TestWhatIsNoSubscription(t *testing.T) {
 		expect(`next news_1 {"data":{"newsFollow":{"author_id":"a"}},"extensions":{"id":"news_1"}}`)
 }
 
-// Gates are those of the stream's own path.
+// P15.8: gates are those of the stream's own path.
 func TestRefusedSubscriptionsKeepTheirCodes(t *testing.T) {
 	t.Parallel()
 	s := openNews(t, live.Config{Grace: patience}, graphql.Config{})
@@ -199,7 +199,7 @@ func TestRelationsOfItems(t *testing.T) {
 	}
 }
 
-// P15.6: who may no more what it might is told so, and why.
+// P15.2: who may no more what it might is told so, and why.
 func TestSubscriptionsEndWithTheirCredential(t *testing.T) {
 	t.Parallel()
 	s := openNews(t, live.Config{Recheck: time.Millisecond}, graphql.Config{})
@@ -233,8 +233,8 @@ func TestTheTimeOfASubscriptionIsOver(t *testing.T) {
 	w.expect(`{"type":"pong"}`)
 }
 
-// P15.8: at a shutdown all are told to come back, each after another pause, and
-// nobody is told that this was all.
+// At a shutdown all are told to come back, each after another pause, and nobody
+// is told that this was all.
 func TestSubscriptionsAreDrained(t *testing.T) {
 	t.Parallel()
 	s := openNews(t, live.Config{}, graphql.Config{})
@@ -259,7 +259,7 @@ func TestSubscriptionsAreDrained(t *testing.T) {
 	s.feed(res).fails("unavailable")
 }
 
-// P15.7: a client that does not read is dropped, and those beside it are not.
+// P15.3: a client that does not read is dropped, and those beside it are not.
 func TestASlowSubscriberIsDropped(t *testing.T) {
 	t.Parallel()
 	s := openNews(t, live.Config{Patience: 50 * time.Millisecond}, graphql.Config{})
@@ -294,7 +294,7 @@ func TestASubscriberLeaves(t *testing.T) {
 	}
 }
 
-// P15.9: streams and sockets count for the principal, whatever protocol they
+// P15.3: streams and sockets count for the principal, whatever protocol they
 // speak.
 func TestSubscriptionsAreBounded(t *testing.T) {
 	t.Parallel()
