@@ -71,6 +71,22 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestConduit measures the reading of articles with few requests: both sides
+// answer alike.
+func TestConduit(t *testing.T) {
+	t.Parallel()
+	o, got := smallest(t), table{}
+	o.most = 200
+	if err := conduit(o, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, cell := range []string{"Articles/bare", "Articles/ashlar", "Article/bare", "Article/ashlar"} {
+		if median(got.values(cell, "req/s")) <= 0 {
+			t.Errorf("no figure for %s", cell)
+		}
+	}
+}
+
 // TestLedger holds what the layers together allocate to no more than the bare
 // handler does by itself, and has a figure for each of them.
 func TestLedger(t *testing.T) {

@@ -37,7 +37,7 @@ type part struct {
 	run  func(options, *table) error
 }
 
-var parts = []part{{"handler", handlers}, {"stack", services}, {"payments", payments}, {"start", starts}, {"overload", overload}, {"signin", signIns}, {"layers", ledger}, {"pages", pages}, {"instances", instances}, {"reads", reads}}
+var parts = []part{{"handler", handlers}, {"stack", services}, {"payments", payments}, {"start", starts}, {"overload", overload}, {"signin", signIns}, {"layers", ledger}, {"pages", pages}, {"instances", instances}, {"reads", reads}, {"conduit", conduit}}
 
 func main() {
 	if side := os.Getenv(envSide); side != "" {
@@ -53,7 +53,7 @@ func main() {
 	flag.IntVar(&o.clients, "clients", 64, "connections, each with one request at a time")
 	flag.IntVar(&o.starts, "starts", 7, "starts of the example of each kind")
 	flag.DurationVar(&o.idle, "idle", 10*time.Second, "how long a server is idle before its memory is read")
-	flag.StringVar(&o.parts, "part", "handler,stack,payments,start", "what to measure; overload, signin, layers, pages, instances and reads are only measured when named")
+	flag.StringVar(&o.parts, "part", "handler,stack,payments,start", "what to measure; overload, signin, layers, pages, instances, reads and conduit are only measured when named")
 	flag.IntVar(&o.rows, "payments", 10_000_000, "payments in the large database of the part pages")
 	flag.StringVar(&o.out, "o", "results.txt", "file for benchstat")
 	flag.StringVar(&o.profiles, "profile", "", "existing directory for CPU profiles of the servers")

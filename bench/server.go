@@ -33,6 +33,13 @@ var sides = map[string]func(ctx context.Context, dir string) error{
 		}
 		return listenBare(h)
 	},
+	"articles-bare": func(ctx context.Context, _ string) error {
+		h, err := bareArticles(ctx)
+		if err != nil {
+			return err
+		}
+		return listenBare(h)
+	},
 	"storm":         beStorm,
 	"overload-auto": func(ctx context.Context, dir string) error { return serveOverload(ctx, dir, "auto") },
 	"overload-off":  func(ctx context.Context, dir string) error { return serveOverload(ctx, dir, "off") },
