@@ -3,6 +3,7 @@ package ashlar_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -45,6 +46,7 @@ func wire(app *ashlar.App) {
 		Operations: []op.Operation{
 			op.Query("wired.see", "GET /see", who, op.Public(), op.Recognized()),
 			op.Query("wired.me", "GET /me", who, op.Authenticated()),
+			op.Stream("wired.hail", "GET /hail/{name}", watch, op.Public(), op.Recognized()),
 			op.Command("wired.poke", "POST /poke/{name}", greet, op.Authenticated(), op.IgnoreBody()),
 			op.Command("wired.take", "POST /take", func(ctx context.Context, _ name) (greeting, error) {
 				return db.InTx(ctx, app.DB, func(*db.Tx) (greeting, error) {
@@ -162,6 +164,36 @@ func TestTokensAfterAWordOfTheirOwn(t *testing.T) {
 				t.Errorf("%s: recognized: %d %s, want %q", name, see.Code, see.Body, c.see)
 			}
 		}
+	}
+}
+
+// TestARecognizedStreamEndsWithItsSession, as others do, and goes on for those who
+// never said who they are.
+func TestARecognizedStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	app := wired(t)
+	app.Migrate()
+	account, err := app.Accounts.Create(t.Context(), auth.NewAccount{Email: "ann@wired.test", Password: "square-and-true", Role: "clerk"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := app.Accounts.OpenSession(t.Context(), account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(app.Handler())
+	defer server.Close()
+	open, _ := stream(t, server.URL+"/hail/ann", "")
+	_, in := stream(t, server.URL+"/hail/ann", grant.AccessToken)
+	if err := app.Accounts.Disable(t.Context(), account.ID); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(in)
+	if err != nil || !strings.Contains(string(rest), `"code":"token_invalid"`) {
+		t.Errorf("the stream of who may no more sign in ended with %q, %v", rest, err)
+	}
+	if err := open.Body.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -51,7 +51,7 @@ type opening struct {
 // values of base, and what is known of the request s.
 func (h *Handler) newStream(base context.Context, s *scope.Scope, c *credential, last string) *stream {
 	st := &stream{h: h, begun: time.Now(), who: whose(s)}
-	if h.spec.Access != op.ByEveryone {
+	if h.spec.Access != op.ByEveryone || h.spec.Recognizes && !s.Principal.Anonymous() {
 		st.credential = c
 	}
 	if h.spec.Timeout > 0 {

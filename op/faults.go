@@ -37,7 +37,7 @@ func (s *Spec) Faults() []fault.Coded {
 	add(s.Priority != Always, fault.ErrOverloaded)
 	add(s.Concurrency > 0 || s.CPU, fault.ErrBusy)
 	add(s.Kind == IsStream, ErrStreams, ErrStreamsFull)
-	add(s.Kind == IsStream && s.Access != ByEveryone, ErrChanged)
+	add(s.Kind == IsStream && s.Asks(), ErrChanged)
 	add(true, fault.ErrLimited) // an app limits all operations, if not told otherwise
 	add(true, fault.ErrInternal, fault.ErrUnavailable, fault.ErrTimeout)
 	return all
