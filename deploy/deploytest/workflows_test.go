@@ -203,3 +203,23 @@ func images(j *actionlint.Job) (list []string) {
 	}
 	return list
 }
+
+// TestToolsAreThoseThatAreTriedHere: what the template runs in a version of its
+// own is run in this one here, by the linters and the audit.
+func TestToolsAreThoseThatAreTriedHere(t *testing.T) {
+	t.Parallel()
+	tools := string(read(t, "../../tools/go.mod"))
+	run := regexp.MustCompile(`go run ([\w./-]+?)/cmd/\w+@(v[\w.-]+)`)
+	n := 0
+	for _, file := range []string{"verify.yaml", "scheduled.yaml"} {
+		for _, m := range run.FindAllStringSubmatch(string(read(t, "../github/"+file)), -1) {
+			n++
+			if !strings.Contains(tools, m[1]+" "+m[2]+" ") {
+				t.Errorf("P8.9: %s runs %s in %s, which tools/go.mod does not have", file, m[1], m[2])
+			}
+		}
+	}
+	if n < 3 {
+		t.Errorf("%d tools are run by their version", n)
+	}
+}
