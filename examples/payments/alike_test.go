@@ -45,14 +45,14 @@ func TestEveryOperationAnswersAlikeEverywhere(t *testing.T) {
 			continue // of REST alone
 		}
 		for _, role := range roles {
-			for name, make := range map[string]func(person) any{
+			for name, input := range map[string]func(person) any{
 				"the least": func(person) any { return inputFor(spec.In) },
 				"all":       func(p person) any { return a.succeeding(o, p) },
 			} {
 				p := a.newcomer(role)
-				want, others := a.overREST(p, spec, make(p)), map[string]string{"GraphQL": a.overGraphQL(p, spec, make(p))}
+				want, others := a.overREST(p, spec, input(p)), map[string]string{"GraphQL": a.overGraphQL(p, spec, input(p))}
 				if role != "nobody" { // to whom the socket does not open
-					others["the socket"] = a.overSocket(p, spec, make(p))
+					others["the socket"] = a.overSocket(p, spec, input(p))
 				}
 				for way, got := range others {
 					if got != want {
