@@ -133,7 +133,7 @@ func TestTheOfficialVerifierReadsOurPacts(t *testing.T) {
 	}
 }
 
-func nowhere(context.Context, map[string]any) (map[string]any, error) { return nil, nil }
+func nowhere(context.Context, map[string]any) (map[string]any, error) { return map[string]any{}, nil }
 
 // run runs a script to its end, and tells nobody of it.
 func run(t *testing.T, folder, script string, env ...string) (string, error) {
