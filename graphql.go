@@ -16,7 +16,8 @@ const graphqlPath = "/graphql"
 
 // GraphQL serves the operations at /graphql too, within limits. In production
 // the schema is not shown unless ASHLAR_PUBLIC_DOCS says so: the command
-// "graphql schema" prints it.
+// "graphql schema" prints it. Where it is shown, /graphql/try is a page to send
+// documents with.
 func (a *App) GraphQL(limits graphql.Limits) { a.graphql = &limits }
 
 // mountGraphQL adds the endpoint. What it asks is the whole of the public
@@ -46,6 +47,12 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		pattern := method + " " + graphqlPath
 		errs = append(errs, mux.Handle(pattern, a.meters.meter(pattern, serve.WithScope(h), method)))
+	}
+	if own.Introspection {
+		page := graphql.Page()
+		for _, pattern := range []string{"GET " + graphqlPath + "/try", "GET " + graphqlPath + "/try/{asset}"} {
+			errs = append(errs, mux.Handle(pattern, a.meters.meter(pattern, page)))
+		}
 	}
 	return errors.Join(errs...)
 }

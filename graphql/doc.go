@@ -21,5 +21,7 @@
 // Documents are parsed, validated and compiled once. How deep, wide and costly
 // one may be is bounded before anything is asked, see [Limits].
 //
+// [Page] is a page to send documents with.
+//
 // A [Handler] is safe for concurrent use.
 package graphql

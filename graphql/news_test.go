@@ -238,6 +238,8 @@ func openNews(t testing.TB, cfg live.Config, own graphql.Config) *news {
 	endpoint, err := graphql.New(s.operations(), public, own)
 	mount(mux, "GET /graphql", serve.WithScope(endpoint), err)
 	mount(mux, "POST /graphql", serve.WithScope(endpoint), nil)
+	mount(mux, "GET /graphql/try", graphql.Page(), nil)
+	mount(mux, "GET /graphql/try/{asset}", graphql.Page(), nil)
 	s.Server = httptest.NewServer(public)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
