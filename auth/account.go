@@ -84,9 +84,9 @@ const maxEmail = 254 // RFC 5321, section 4.5.3.1.3
 func NormalizeEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 // checkEmail is the rule of the wire for callers who come another way.
-func checkEmail(v fault.Violations, email string) fault.Violations {
+func checkEmail(email string) fault.Violations {
 	if len(email) > maxEmail || !rule.Email.Valid(email) {
-		return v.And("/email", "format", "must be an e-mail address")
+		return fault.At("/email", "format", "must be an e-mail address")
 	}
-	return v
+	return nil
 }

@@ -240,7 +240,7 @@ func (a *Accounts) Prepare(ctx context.Context, in NewAccount) (Account, error) 
 		ID: id.New("usr_"), Email: NormalizeEmail(in.Email), Role: in.Role, Tenant: in.Tenant,
 		CreatedAt: a.clock(),
 	}
-	violations := checkEmail(nil, account.Email)
+	violations := checkEmail(account.Email)
 	if !a.role(in.Role) {
 		violations = append(violations, unknownRole()...)
 	}

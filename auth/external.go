@@ -171,7 +171,7 @@ func (s *Identities) Recognize(ctx context.Context, who Identity) (Account, erro
 
 // first recognises an identity that no account has yet.
 func (s *Identities) first(ctx context.Context, who Identity) (Account, error) {
-	if who.Email == "" || checkEmail(nil, who.Email) != nil {
+	if who.Email == "" || checkEmail(who.Email) != nil {
 		return Account{}, s.refuse(ctx, who, "", "it is new and has no verified address")
 	}
 	account, err := s.c.Accounts.ByEmail(ctx, who.Email)

@@ -20,7 +20,7 @@ func (a *Accounts) Import(ctx context.Context, account Account) error {
 	if account.CreatedAt.IsZero() {
 		account.CreatedAt = a.now().UTC()
 	}
-	violations := checkEmail(nil, account.Email)
+	violations := checkEmail(account.Email)
 	if !a.role(account.Role) {
 		violations = violations.And("/role", "unknown", "must be a role of this application")
 	}

@@ -46,7 +46,7 @@ func (a *Accounts) Change(ctx context.Context, tx Tx, id string, c Changes) (Acc
 		return Account{}, err
 	}
 	if email := NormalizeEmail(c.Email); email != "" && email != account.Email {
-		if err := checkEmail(nil, email).Err(); err != nil {
+		if err := checkEmail(email).Err(); err != nil {
 			return Account{}, err
 		}
 		account.Email = email

@@ -42,6 +42,13 @@ func (t *Type) CheckText(s string) Violated {
 	return nil
 }
 
+// Blank reports whether a violation is that there is nothing where something
+// must be: the member is absent, null or an empty text. It is for contracts that
+// have one sentence for the three.
+func Blank(v fault.Violation) bool {
+	return v.Code == "required" || v.Code == "null" || v.Code == emptyText.Code && v.Detail == emptyText.Detail
+}
+
 var (
 	emptyText   = &fault.Violation{Code: "too_short", Detail: "must not be empty"}
 	controlText = &fault.Violation{Code: "control_character", Detail: "must not hold control characters or bidirectional overrides"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func (f filter) sql(first int) string {
 	}
 	numbered := make([]string, len(f.conditions))
 	for i, c := range f.conditions {
-		numbered[i] = strings.Replace(c, "?", fmt.Sprint(first+i), 1)
+		numbered[i] = strings.Replace(c, "?", strconv.Itoa(first+i), 1)
 	}
 	return " WHERE " + strings.Join(numbered, " AND ")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/rule"
 )
 
 // Everybody who registers is a member, and may write.
@@ -80,7 +81,7 @@ func fieldOf(pointer string) string {
 
 // saying is the contract's text for a broken rule.
 func saying(v fault.Violation) string {
-	if v.Code == "required" || v.Code == "null" || v.Detail == "must not be empty" {
+	if rule.Blank(v) {
 		return "can't be blank"
 	}
 	return v.Detail

@@ -53,7 +53,7 @@ func play(t *testing.T, folder, suite, database string) {
 	report := filepath.Join(t.TempDir(), "report.json")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", filepath.Join("node_modules", "newman", "bin", "newman.js"), "run", suite, //nolint:gosec // the test's own words
+	cmd := exec.CommandContext(ctx, "node", filepath.Join("node_modules", "newman", "bin", "newman.js"), "run", suite,
 		"--global-var", "APIURL="+server.URL+"/api", "--global-var", "USERNAME=u1",
 		"--global-var", "EMAIL=u1@mail.com", "--global-var", "PASSWORD=password1",
 		"--timeout", "150000", "--timeout-request", "60000",
