@@ -43,6 +43,7 @@ type cluster struct {
 	autoscalers []autoscaling.HorizontalPodAutoscaler
 	budgets     []policy.PodDisruptionBudget
 	monitors    []monitoring.ServiceMonitor
+	rules       []monitoring.PrometheusRule
 }
 
 // overlays are what is applied, in the order of a release.
@@ -120,6 +121,8 @@ func decode(text []byte) (c cluster, err error) {
 			err = strict(document, &c.budgets)
 		case "monitoring.coreos.com/v1 ServiceMonitor":
 			err = strict(document, &c.monitors)
+		case "monitoring.coreos.com/v1 PrometheusRule":
+			err = strict(document, &c.rules)
 		default:
 			err = fmt.Errorf("no rule looks at a %s %s", kind.APIVersion, kind.Kind)
 		}
@@ -387,7 +390,7 @@ func TestEachRuleForManifestsBites(t *testing.T) {
 	t.Parallel()
 	const deployment, network = "base/deployment.yaml", "base/network.yaml"
 	for rule, c := range map[string][3]string{
-		"render":                        {"base/kustomization.yaml", "monitor.yaml]", "monitr.yaml]"},
+		"render":                        {"base/kustomization.yaml", "rules.yaml]", "monitr.yaml]"},
 		"decode: Deployment":            {deployment, "livenessProbe", "livnessProbe"},
 		"decode: Service":               {"base/service.yaml", "targetPort", "targetport"},
 		"decode: ServiceMonitor":        {"base/monitor.yaml", "scrapeTimeout", "scrapeTimeOut"},
