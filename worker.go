@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/ashlar-go/ashlar/health"
@@ -50,6 +51,10 @@ func (d *doors) join(w *supervise.Worker) (err error) {
 		return d.activate()
 	}
 	d.private.Listener = w.Sent(adminSocket)
+	if d.public.TLS == nil {
+		d.public.Adopt = w.Sent(publicSocket)
+		d.public.HandOver = func(c syscall.Conn) error { return w.HandOver(publicSocket, c) }
+	}
 	d.public.Listener, err = w.Listener(publicSocket)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +20,16 @@ type Config struct {
 	// Listener is used instead of listening on Addr, if set: a socket handed
 	// over by a supervisor, or an in-memory one in a test.
 	Listener net.Listener
+
+	// Adopt, if set, is a second listener, of connections that other processes hand
+	// over: each waits for its next request, for up to IdleTimeout. They are
+	// taken as they are, outside TLS.
+	Adopt net.Listener
+	// HandOver, if set, sends a connection that waits for its next request to a
+	// process that accepts it from its Adopt, and returns nil when it is on its
+	// way; it is closed here then. It is called in a shutdown for which
+	// [ErrSuccessor] is the cause, without TLS.
+	HandOver func(syscall.Conn) error
 
 	// ReadHeaderTimeout bounds the time from a request's first byte to the end
 	// of its head. Zero means 5s.

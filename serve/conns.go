@@ -8,14 +8,18 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 // conns are the open connections of a server. A request touches only its own
 // connection's atomics; the set changes when one opens or closes.
 type conns struct {
-	mu  sync.Mutex
-	all map[*tracked]struct{}
+	handOver func(syscall.Conn) error // nil where nobody takes any
+
+	mu   sync.Mutex
+	all  map[*tracked]struct{}
+	kept map[*tracked]struct{} // nobody took them
 }
 
 func (s *conns) add(t *tracked) {
@@ -31,6 +35,31 @@ func (s *conns) forget(t *tracked) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, t)
+	delete(s.kept, t)
+}
+
+// handOn begins to hand over the connections that wait for a request.
+func (s *conns) handOn() {
+	if s.handOver == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t := range s.all {
+		if _, kept := s.kept[t]; !kept && t.waits() && t.leave.CompareAndSwap(false, true) {
+			t.in.interrupt(t.Conn.SetReadDeadline)
+		}
+	}
+}
+
+// keep notes that nobody takes a connection.
+func (s *conns) keep(t *tracked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil {
+		s.kept = map[*tracked]struct{}{}
+	}
+	s.kept[t] = struct{}{}
 }
 
 // closeSilent closes the connections on which nothing is under way and nothing
@@ -59,6 +88,9 @@ type tracked struct {
 	reads atomic.Uint32 // counts reads that brought something
 	in    deadline
 	out   deadline
+	edge  atomic.Pointer[guarded] // around it, if any
+	first []byte                  // read already, before net/http had the connection
+	leave atomic.Bool             // to another process, at the next read that waits
 
 	// The drain alone uses these: when it last saw reads change.
 	seen   uint32
@@ -66,6 +98,12 @@ type tracked struct {
 }
 
 func (t *tracked) Read(p []byte) (int, error) {
+	if len(t.first) > 0 {
+		n := copy(p, t.first)
+		t.first = t.first[n:]
+		t.reads.Add(1)
+		return n, nil
+	}
 	if !t.in.begin(t.Conn.SetReadDeadline) {
 		return 0, os.ErrDeadlineExceeded
 	}
@@ -76,10 +114,37 @@ func (t *tracked) Read(p []byte) (int, error) {
 			t.reads.Add(1)
 			return n, err
 		}
+		if err != nil && t.leave.CompareAndSwap(true, false) && t.left(err) {
+			return 0, io.EOF // it goes on elsewhere
+		}
 		if !t.in.again(err, t.Conn.SetReadDeadline) {
 			return n, err
 		}
 	}
+}
+
+// left hands the connection over, if this read waits for a request of which
+// nothing has come, and all that came before was answered. It is net/http's own
+// goroutine that asks, so neither changes meanwhile; bytes that arrive now are
+// the next reader's.
+func (t *tracked) left(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !t.waits() {
+		return false
+	}
+	c, ok := t.Conn.(syscall.Conn)
+	if !ok || t.set.handOver(c) != nil {
+		t.set.keep(t)
+		return false
+	}
+	return true
+}
+
+// waits reports whether nothing is under way. net/http reads again only when it
+// has read all that came, so between two messages nothing is left in a buffer.
+func (t *tracked) waits() bool {
+	state, g := http.ConnState(t.state.Load()), t.edge.Load()
+	return (state == http.StateIdle || state == http.StateNew) &&
+		g != nil && !g.within.Load() && !g.raw.Load() && g.why.Load() == nil
 }
 
 func (t *tracked) Write(p []byte) (written int, err error) {

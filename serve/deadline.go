@@ -89,6 +89,15 @@ func (d *deadline) again(err error, set move) bool {
 	return d.apply(set) == nil
 }
 
+// interrupt ends a read or write under way, and the next one, without a change
+// of what is wanted: again takes it up.
+func (d *deadline) interrupt(set move) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.set = time.Unix(1, 0)
+	_ = set(d.set) // a connection without deadlines is not interrupted
+}
+
 // hold makes the connection's deadline the wanted one until let is called, for
 // calls that cannot be taken up where they woke.
 func (d *deadline) hold(set move) {

@@ -76,7 +76,11 @@ func (l guardedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &guarded{Conn: c, guard: l.guard}, nil
+	g := &guarded{Conn: c, guard: l.guard}
+	if t, ok := c.(*tracked); ok {
+		t.edge.Store(g)
+	}
+	return g, nil
 }
 
 // guarded is a connection whose incoming bytes are followed. net/http reads it

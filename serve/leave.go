@@ -37,6 +37,9 @@ func (s *Server) leave(served <-chan error, succeeded bool) error {
 	quiet := min(max(delay, minQuiet), maxQuiet)
 	if succeeded {
 		delay, quiet = 0, maxQuiet
+		if s.http.TLSConfig == nil {
+			s.conns.handOver = s.cfg.HandOver
+		}
 	}
 
 	if s.cfg.OnDrain != nil {
@@ -62,7 +65,7 @@ func (s *Server) leave(served <-chan error, succeeded bool) error {
 	finished, abandon := s.finish(deadline)
 	defer abandon()
 
-	for s.conns.closeSilent(time.Now(), quiet) > 0 || !over(finished) {
+	for s.open(begun, quiet) || !over(finished) {
 		if !time.Now().Before(deadline) {
 			return s.cut()
 		}
@@ -82,6 +85,20 @@ func (s *Server) leave(served <-chan error, succeeded bool) error {
 	}
 	s.cfg.Log.Info("drained", "after", time.Since(begun).Round(time.Millisecond).String())
 	return nil
+}
+
+// open hands over what waits, closes what is silent, and reports whether any
+// connection is left.
+func (s *Server) open(begun time.Time, quiet time.Duration) bool {
+	s.conns.handOn()
+	left := s.conns.closeSilent(time.Now(), quiet)
+	if s.lobby == nil {
+		return left > 0
+	}
+	if s.conns.handOver != nil || time.Since(begun) >= quiet {
+		s.lobby.clear()
+	}
+	return left > 0 || !s.lobby.empty()
 }
 
 // finish begins what Config.Finish does; the channel closes when it has.

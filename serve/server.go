@@ -27,6 +27,8 @@ type Server struct {
 	drain      chan struct{} // closed when the shutdown begins
 	abort      context.CancelFunc
 
+	lobby *lobby // nil where nobody hands connections over
+
 	mu   sync.Mutex
 	door *door // nil until Listen
 }
@@ -172,6 +174,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	defer s.abort()
 	served := make(chan error, 1)
+	if s.cfg.Adopt != nil && s.http.TLSConfig == nil {
+		s.lobby = newLobby(s.cfg.Adopt, &s.conns, s.cfg.IdleTimeout)
+		go func() { _ = s.http.Serve(s.guard.Listener(s.lobby)) }() // it ends with the other
+	}
 	go func() { served <- s.http.Serve(s.edge()) }()
 	select {
 	case err := <-served:
