@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -312,4 +313,49 @@ func TestSubscriptionsAreBounded(t *testing.T) {
 		t.Errorf("a socket too many: %v %+v", err, res)
 	}
 	s.listen(`subscription { newsOpen(upto: 1) { n } }`, "Authorization", "").expect(`next news_1 {"data":{"newsOpen":{"n":1}},"extensions":{"id":"news_1"}}`)
+}
+
+// Over HTTP/2 a connection is everybody's: a subscription goes on inside its
+// request.
+func TestASubscriptionOverHTTP2(t *testing.T) {
+	t.Parallel()
+	s := openNews(t, live.Config{}, graphql.Config{})
+	other := httptest.NewUnstartedServer(s.Config.Handler)
+	other.EnableHTTP2 = true
+	other.StartTLS()
+	t.Cleanup(other.Close)
+	subscribe := func(ctx context.Context, query string) *feed {
+		body := `{"query":"` + query + `"}`
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, other.URL+"/graphql", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"Authorization": {"Bearer ann"}, "Content-Type": {"application/json"}, "Accept": {"text/event-stream"}}
+		res, err := other.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		if res.ProtoMajor != 2 {
+			t.Fatalf("it came over %s", res.Proto)
+		}
+		return s.feed(res)
+	}
+	f := subscribe(t.Context(), `subscription { newsFollow(upto: 1) { n } }`)
+	f.expect(`next news_1 {"data":{"newsFollow":{"n":1}},"extensions":{"id":"news_1"}}`, "complete news_1")
+	f.closed()
+	f = subscribe(t.Context(), `subscription { newsFail { n } }`)
+	f.fails("news_not_found")
+	f.expect("complete")
+
+	ctx, leave := context.WithCancel(t.Context())
+	subscribe(ctx, `subscription { newsSilent(id: 1) { n } }`).fails("graphql_invalid")
+	subscribe(ctx, `subscription { newsSilent(id: \"1\") { n } }`)
+	<-s.begun
+	s.eventually("it is open", func() bool { return s.handlers["news.silent"].Stats().Open == 1 })
+	leave()
+	s.eventually("it has ended", func() bool { return s.streams.Open() == 0 })
+	s.eventually("both requests are reported once", func() bool {
+		return strings.Count(s.log.String(), "op=news.silent transport=graphql-sse reason=left") == 1
+	})
 }

@@ -20,7 +20,7 @@ import (
 // may be silent or not read, that its caller is looked at again, its end at a
 // shutdown, its counts and its line in the log.
 func (s *Server) Talk(w http.ResponseWriter, r *http.Request, p talk.Protocol) {
-	g := &guest{speaks: p, streams: map[*stream]struct{}{}, header: http.Header{}}
+	g := &guest{says: p, streams: map[*stream]struct{}{}, header: http.Header{}}
 	for _, name := range p.Headers() {
 		if values := r.Header[name]; values != nil {
 			g.header[name] = values
@@ -37,7 +37,7 @@ func (s *Server) Talk(w http.ResponseWriter, r *http.Request, p talk.Protocol) {
 type guest struct {
 	session
 
-	speaks       talk.Protocol
+	says         talk.Protocol
 	header       http.Header // of the handshake
 	conversation talk.Conversation
 	ctx          context.Context // of what goes on
@@ -47,7 +47,7 @@ type guest struct {
 	streams map[*stream]struct{}
 }
 
-func (g *guest) protocol() string { return g.speaks.Name() }
+func (g *guest) protocol() string { return g.says.Name() }
 
 // admits implements speaker: there may be operations for everybody.
 func (*guest) admits() bool { return true }
