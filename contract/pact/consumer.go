@@ -48,7 +48,7 @@ type recorded struct {
 	seen bool
 }
 
-// Consumer starts a server on the loopback interface that answers as the
+// Consumer records requests and messages. It starts a server on the loopback interface that answers as the
 // interactions say which are given to it. When the test ends, each must have
 // been asked for. If the test has not failed, they are written to the pact of
 // the two in the folder, in the place of those with the same description and
@@ -129,10 +129,7 @@ func (e *Expectation) WithRequest(request Request) *Expectation {
 // WillRespond ends the interaction: the server answers so from now on.
 func (e *Expectation) WillRespond(response Response) {
 	e.to.t.Helper()
-	in := map[string]any{"type": "Synchronous/HTTP", "description": e.description, "pending": false}
-	if len(e.states) > 0 {
-		in["providerStates"] = e.states
-	}
+	in := e.interaction("Synchronous/HTTP")
 	asks, rules := map[string]any{"method": cmp.Or(e.request.Method, http.MethodGet)}, map[string]any{}
 	at := map[string]any{}
 	asks["path"] = example(e.request.Path, "$", at)
@@ -141,13 +138,26 @@ func (e *Expectation) WillRespond(response Response) {
 	}
 	lists(asks, rules, "query", "query", e.request.Query)
 	lists(asks, rules, "headers", "header", e.request.headers())
-	content(asks, rules, e.request.Body)
+	content(asks, "body", rules, e.request.Body)
 	in["request"] = withRules(asks, rules)
 	answers, rules := map[string]any{"status": cmp.Or(response.Status, http.StatusOK)}, map[string]any{}
 	lists(answers, rules, "headers", "header", response.Header)
-	content(answers, rules, response.Body)
+	content(answers, "body", rules, response.Body)
 	in["response"] = withRules(answers, rules)
+	e.add(in)
+}
 
+func (e *Expectation) interaction(kind string) map[string]any {
+	in := map[string]any{"type": kind, "description": e.description, "pending": false}
+	if len(e.states) > 0 {
+		in["providerStates"] = e.states
+	}
+	return in
+}
+
+// add has the interaction expected from now on.
+func (e *Expectation) add(in map[string]any) *recorded {
+	e.to.t.Helper()
 	raw, err := json.Marshal(in)
 	if err != nil {
 		e.to.t.Fatalf("pact: %s: %v", e.description, err)
@@ -156,9 +166,11 @@ func (e *Expectation) WillRespond(response Response) {
 	if err = errors.Join(err, i.refused); err != nil {
 		e.to.t.Fatalf("pact: %s: %v", e.description, err)
 	}
+	one := &recorded{Interaction: i, raw: raw}
 	e.to.mu.Lock()
 	defer e.to.mu.Unlock()
-	e.to.all = append(e.to.all, &recorded{Interaction: i, raw: raw})
+	e.to.all = append(e.to.all, one)
+	return one
 }
 
 // headers are those that are expected. A body says what it is: other verifiers
@@ -203,12 +215,12 @@ func lists(part, rules map[string]any, name, category string, values map[string]
 	}
 }
 
-func content(part, rules map[string]any, value any) {
+func content(part map[string]any, name string, rules map[string]any, value any) {
 	if value == nil {
 		return
 	}
 	at := map[string]any{}
-	part["body"] = map[string]any{"content": example(value, "$", at), "contentType": "application/json", "encoded": false}
+	part[name] = map[string]any{"content": example(value, "$", at), "contentType": "application/json", "encoded": false}
 	if len(at) > 0 {
 		rules["body"] = at
 	}
@@ -292,6 +304,9 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	var closest []Mismatch
 	name := ""
 	for _, one := range r.all {
+		if one.message != nil {
+			continue
+		}
 		found := one.request.compare(&got)
 		if len(found) == 0 {
 			one.seen = true
@@ -333,7 +348,7 @@ func (r *Recorder) end() {
 	for _, one := range r.all {
 		if !one.seen {
 			r.noted = true
-			r.t.Errorf("pact: nobody sent %q", one.String())
+			r.t.Errorf("pact: nobody %s %q", map[bool]string{true: "took", false: "sent"}[one.message != nil], one.String())
 		}
 	}
 	if r.noted || r.t.Failed() {
