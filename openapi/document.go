@@ -166,7 +166,9 @@ func (d *document) securityScheme() object {
 		return object{{"type", "http"}, {"scheme", "bearer"}, {"description", what + "."}}
 	}
 	return object{
-		{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization"},
+		{"type", "apiKey"},
+		{"in", "header"},
+		{"name", "Authorization"},
 		{"description", what + " after the word " + d.scheme + " and a space. The word Bearer is understood too."},
 	}
 }
