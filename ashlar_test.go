@@ -22,6 +22,7 @@ import (
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/config"
+	"github.com/ashlar-go/ashlar/event"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
 )
@@ -38,7 +39,11 @@ func TestMain(m *testing.M) {
 		ashlar.Main(func(ctx context.Context) error { return run(ctx, greetings(), wire) })
 	case "laden":
 		ashlar.Main(func(ctx context.Context) error {
-			return run(ctx, greetings(), func(a *ashlar.App) { a.Mount(speech()) })
+			return run(ctx, greetings(), func(a *ashlar.App) {
+				a.Mount(speech())
+				a.Mount(shippingEvents(a, new(error)))
+				a.Mount(parcelsFollowed(a))
+			})
 		})
 	case "mistaken":
 		ashlar.Main(func(ctx context.Context) error { return run(ctx, mistaken()) })
@@ -122,6 +127,35 @@ func speech() ashlar.Module {
 		op.Command("speech.slowly", "POST /slowly", func(ctx context.Context, in name) (greeting, error) {
 			time.Sleep(300 * time.Millisecond)
 			return greet(ctx, in)
+		}, op.Public()),
+	}}
+}
+
+// followed is a parcel with its place in a stream.
+type followed struct {
+	consignment
+
+	place string
+}
+
+func (f followed) EventID() string { return f.place }
+
+// parcelsFollowed streams what was shipped since a place.
+func parcelsFollowed(a *ashlar.App) ashlar.Module {
+	return ashlar.Module{Name: "followed", Operations: []op.Operation{
+		op.Stream("followed.parcels", "GET /followed", func(ctx context.Context, _ struct{}) iter.Seq2[followed, error] {
+			return func(yield func(followed, error) bool) {
+				for r, err := range a.Events.Records(ctx, event.Filter{Topics: []string{string(shipped)}}, event.AfterID(op.LastEventID(ctx))) {
+					var f followed
+					if err == nil {
+						f.place = r.ID
+						f.consignment, err = event.Decode[consignment](r)
+					}
+					if !yield(f, err) || err != nil {
+						return
+					}
+				}
+			}
 		}, op.Public()),
 	}}
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/ashlar-go/ashlar/supervise"
 )
@@ -236,6 +239,191 @@ func TestReloadsUnderLoadLoseNothing(t *testing.T) {
 			}
 			f.stop(t)
 		})
+	}
+}
+
+// TestStreamsGoOnThroughReloads has clients of both kinds come back after each
+// reload with what they saw last, and looks for gaps.
+func TestStreamsGoOnThroughReloads(t *testing.T) {
+	t.Parallel()
+	f := startWorkers(t, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var seen [4]parcels
+	var listening sync.WaitGroup
+	for i := range seen {
+		connect := sseOnce
+		if i%2 == 1 {
+			connect = socketOnce
+		}
+		listening.Go(func() {
+			last := ""
+			for ctx.Err() == nil {
+				connect(ctx, f.public+"/followed", &last, &seen[i])
+			}
+		})
+	}
+	n := 0
+	ship := func() {
+		n++
+		body := strings.NewReader(fmt.Sprintf(`{"id":"%d"}`, n))
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.public+"/parcels", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("parcel %d: %v, %v", n, response, err)
+		}
+		response.Body.Close()
+	}
+	everybody := func(what string, ok func(ids []int) bool) {
+		t.Helper()
+		for end := time.Now().Add(lost); ; time.Sleep(5 * time.Millisecond) {
+			all := true
+			for i := range seen {
+				all = all && ok(seen[i].ids())
+			}
+			if all {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: %v %v %v %v", what, seen[0].ids(), seen[1].ids(), seen[2].ids(), seen[3].ids())
+			}
+		}
+	}
+	for begun, end := false, time.Now().Add(lost); !begun; begun = seen[0].any() && seen[1].any() && seen[2].any() && seen[3].any() {
+		ship()
+		time.Sleep(5 * time.Millisecond)
+		if time.Now().After(end) {
+			t.Fatal("no stream brings anything")
+		}
+	}
+	for range reloads() {
+		for range 5 {
+			ship()
+		}
+		done := make(chan string, 1)
+		go func() {
+			out, code := f.command("reload")
+			if code == 0 {
+				out = ""
+			}
+			done <- out
+		}()
+		for wrong, ended := "", false; !ended; {
+			ship()
+			select {
+			case wrong = <-done:
+				ended = true
+			default:
+			}
+			if wrong != "" {
+				t.Fatal(wrong)
+			}
+		}
+	}
+	everybody("not all that was shipped has come", func(ids []int) bool { return len(ids) > 0 && ids[len(ids)-1] == n })
+	cancel()
+	listening.Wait()
+	came := 0
+	for i := range seen {
+		ids := seen[i].ids()
+		came += seen[i].connections()
+		for j, id := range ids {
+			if id != ids[0]+j {
+				t.Fatalf("stream %d: parcel %d after %d", i, id, ids[j-1])
+			}
+		}
+	}
+	t.Logf("%d reloads, %d parcels, %d connections of %d streams: none missed, none twice", reloads(), n, came, len(seen))
+	f.stop(t)
+}
+
+// parcels are what one stream has brought.
+type parcels struct {
+	mu    sync.Mutex
+	all   []int
+	conns int
+}
+
+func (p *parcels) add(item []byte) {
+	var c consignment
+	if json.Unmarshal(item, &c) != nil {
+		return
+	}
+	n, _ := strconv.Atoi(c.ID)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = append(p.all, n)
+}
+
+func (p *parcels) ids() []int { p.mu.Lock(); defer p.mu.Unlock(); return slices.Clone(p.all) }
+
+func (p *parcels) any() bool { return len(p.ids()) > 0 }
+
+func (p *parcels) opened() { p.mu.Lock(); defer p.mu.Unlock(); p.conns++ }
+
+func (p *parcels) connections() int { p.mu.Lock(); defer p.mu.Unlock(); return p.conns }
+
+// sseOnce reads server-sent events until they end.
+func sseOnce(ctx context.Context, url string, last *string, into *parcels) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return
+	}
+	if *last != "" {
+		r.Header.Set("Last-Event-ID", *last)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return
+	}
+	defer response.Body.Close()
+	into.opened()
+	id, name := "", ""
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		key, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch key {
+		case "id":
+			id = value
+		case "event":
+			name = value
+		case "data":
+			if name != "end" && id != "" {
+				into.add([]byte(value))
+				*last = id
+			}
+		case "":
+			name = ""
+		}
+	}
+}
+
+// socketOnce reads a WebSocket until it ends.
+func socketOnce(ctx context.Context, url string, last *string, into *parcels) {
+	header := http.Header{}
+	if *last != "" {
+		header.Set("Last-Event-ID", *last)
+	}
+	c, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: header})
+	if err != nil {
+		return
+	}
+	defer c.CloseNow()
+	into.opened()
+	for {
+		_, text, err := c.Read(ctx)
+		if err != nil {
+			return
+		}
+		var m message
+		if json.Unmarshal(text, &m) == nil && m.Data != nil && m.ID != "" {
+			into.add(m.Data)
+			*last = m.ID
+		}
 	}
 }
 
