@@ -71,7 +71,7 @@ func auditor(t *testing.T) (node, folder string) {
 	if err != nil {
 		missing("Node.js is missing, which runs the audits:", err)
 	}
-	folder, err = nodejs.Installed("graphql", "testdata/audit", "audit.mjs", "peers.mjs")
+	folder, err = nodejs.Installed("graphql", "testdata/audit", "audit.mjs", "peers.mjs", "return.mjs")
 	if err != nil {
 		missing("The audits are missing:", err)
 	}

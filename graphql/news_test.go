@@ -163,6 +163,22 @@ func (s *news) operations() []op.Operation {
 				<-ctx.Done()
 			}
 		}, op.Allow(readNews), op.Timeout(time.Millisecond)),
+		op.Stream("news.drip", "GET /drip", func(ctx context.Context, in follow) iter.Seq2[headline, error] {
+			in.Upto = 4
+			return func(yield func(headline, error) bool) {
+				for h, err := range headlines(ctx, in) {
+					if !yield(h, err) {
+						return
+					}
+					if h.N != 2 {
+						continue
+					}
+					s.begun <- struct{}{}
+					<-ctx.Done() // the others are sent by another instance
+					return
+				}
+			}
+		}, op.Allow(readNews)),
 		op.Stream("news.fail", "GET /fail", func(_ context.Context, in follow) iter.Seq2[headline, error] {
 			return func(yield func(headline, error) bool) {
 				if in.Upto == 0 || yield(headline{N: 1}, nil) {
@@ -301,6 +317,18 @@ func (s *news) post(body any, headers ...string) *http.Response {
 func (s *news) listen(query string, headers ...string) *feed {
 	s.t.Helper()
 	return s.feed(s.post(object{"query": query}, headers...))
+}
+
+// busy subscribes where that cannot be now, which a status says: who heard that
+// the subscription is complete would not try again.
+func (s *news) busy(query string, status int, code string) {
+	s.t.Helper()
+	res := s.post(object{"query": query})
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != status {
+		s.t.Fatalf("answered %d %s, %v", res.StatusCode, body, err)
+	}
+	onlyError(s.t, body, code)
 }
 
 func (s *news) feed(res *http.Response) *feed {

@@ -45,7 +45,7 @@ func TestThePageWorksInABrowser(t *testing.T) {
 		for _, scheme := range []string{"light", "dark"} {
 			what := fmt.Sprintf("%s-%d", scheme, width)
 			b.Open(s.URL+"/graphql/try", width, 900, scheme)
-			b.Until(`document.getElementById('state').textContent === '9 fields'`)
+			b.Until(`document.getElementById('state').textContent === '10 fields'`)
 			b.Run(`document.getElementById('token').value = 'ann'`)
 			b.Run(fmt.Sprintf(field, "newsGet"))
 			b.Run(`document.getElementById('variables').value = '{"id": "x"}'`)

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ashlar-go/ashlar/graphql"
@@ -57,5 +61,42 @@ func TestSubscriptionsAreUnderstoodByOtherClients(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("not tried: %v", want)
+	}
+}
+
+// TestOtherClientsComeBack: at a shutdown the clients of both protocols connect
+// again by themselves, to an instance that goes on after what they saw last.
+func TestOtherClientsComeBack(t *testing.T) {
+	t.Parallel()
+	node, folder := auditor(t)
+	first, second := openNews(t, live.Config{}, graphql.Config{}), openNews(t, live.Config{}, graphql.Config{})
+	var here atomic.Pointer[news]
+	here.Store(first)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { here.Load().Config.Handler.ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, node, filepath.Join(folder, "return.mjs"), server.URL+"/graphql")
+	var told, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &told, &complaints
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		<-first.begun
+	}
+	first.streams.Drain(ctx)
+	here.Store(second)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("the clients did not end: %v\n%s\n%s", err, &told, &complaints)
+	}
+	for _, want := range []string{`{"id":"events","got":[1,2,3,4]}`, `{"id":"socket","got":[1,2,3,4]}`} {
+		if !strings.Contains(told.String(), want) {
+			t.Errorf("want %s:\n%s\n%s", want, &told, &complaints)
+		}
+	}
+	if !strings.Contains(complaints.String(), `"code":"draining"`) {
+		t.Errorf("no client was told why: %s", &complaints)
 	}
 }

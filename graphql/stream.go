@@ -33,6 +33,14 @@ func (h *Handler) stream(w http.ResponseWriter, x *exchange) {
 	if x.scope != nil {
 		x.scope.Code = found[0].code
 	}
+	if answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusServiceUnavailable {
+		// Who is told that the subscription is complete does not come back.
+		if after := answer.Header()["Retry-After"]; len(after) > 0 {
+			w.Header()["Retry-After"] = after
+		}
+		send(w, jsonType, answer.Status, found.alone())
+		return
+	}
 	sendEvents(w, found.alone())
 }
 

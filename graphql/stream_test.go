@@ -256,8 +256,7 @@ func TestSubscriptionsAreDrained(t *testing.T) {
 	f.closed()
 	w.closed(websocket.StatusGoingAway, "draining; retry_ms=")
 	<-drained
-	res := s.post(object{"query": `subscription { newsOpen { n } }`})
-	s.feed(res).fails("unavailable")
+	s.busy(`subscription { newsOpen { n } }`, http.StatusServiceUnavailable, "unavailable")
 }
 
 // P15.3: a client that does not read is dropped, and those beside it are not.
@@ -305,7 +304,7 @@ func TestSubscriptionsAreBounded(t *testing.T) {
 	<-s.begun
 	w.subscribe("b", `subscription { newsSilent(id: "2") { n } }`)
 	w.fails("b", "too_many_streams")
-	s.listen(`subscription { newsSilent(id: "3") { n } }`).fails("too_many_streams")
+	s.busy(`subscription { newsSilent(id: "3") { n } }`, http.StatusTooManyRequests, "too_many_streams")
 	other := s.dial()
 	other.send(`{"type":"connection_init","payload":{"authorization":"ann"}}`)
 	other.closed(4429, "too_many_streams")
