@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -55,7 +54,7 @@ func TestConsumerRecordsWhatItTakes(t *testing.T) {
 		"no topic":          {pact.Message{Contents: []byte(`{"id": "ord_2", "total": 7, "kind": "made"}`), Metadata: map[string]any{"contentType": "application/json"}}, "metadata topic at $: expected"},
 	} {
 		got := failures(t, pact.Config{
-			Provider: "orders", Handler: http.NotFoundHandler(), Sources: []pact.Source{pact.Folder(dir)}, States: map[string]pact.Setup{"an order": nowhere},
+			Provider: "orders", Sources: []pact.Source{pact.Folder(dir)}, States: map[string]pact.Setup{"an order": nowhere},
 			Messages: map[string]func(context.Context) (pact.Message, error){
 				"an order was made": func(context.Context) (pact.Message, error) { return c.message, nil },
 			},

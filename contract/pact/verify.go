@@ -23,7 +23,7 @@ type Config struct {
 	Sources []Source
 
 	// Handler is the provider; or URL is where it listens, as in
-	// http://127.0.0.1:8080.
+	// http://127.0.0.1:8080. One that has Messages alone needs neither.
 	Handler http.Handler
 	URL     string
 
@@ -97,8 +97,8 @@ func (r Result) String() string {
 // a source wants them. An error means that the pacts could not be had or the
 // results not be published; what the provider did is in the results.
 func Verify(ctx context.Context, c Config) ([]Result, error) {
-	if (c.Handler == nil) == (c.URL == "") {
-		return nil, errors.New("pact: a provider is a Handler or a URL")
+	if c.Handler != nil && c.URL != "" || c.Handler == nil && c.URL == "" && c.Messages == nil {
+		return nil, errors.New("pact: a provider is a Handler or a URL, or has Messages")
 	}
 	if len(c.Sources) == 0 {
 		return nil, errors.New("pact: no source of pacts is given")
@@ -221,6 +221,9 @@ func (v *verifier) listen(ctx context.Context, i *Interaction) ([]Mismatch, erro
 const mostBytes = 16 << 20
 
 func (v *verifier) exchange(ctx context.Context, i *Interaction, states map[string]any) ([]Mismatch, error) {
+	if v.Handler == nil && v.URL == "" {
+		return nil, errors.New("a request needs a provider that answers: give its Handler or URL")
+	}
 	sent, err := i.request.generate(states, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)

@@ -154,6 +154,7 @@ func TestProviderThatDoesNot(t *testing.T) {
 		}, "the provider did not answer: its handler panicked: oh"},
 		"no JSON":      {"", "", func(c *pact.Config) { c.Handler = answer(`<html>`) }, "body: expected a body of JSON, got 6 bytes that are not"},
 		"no body":      {"", "", func(c *pact.Config) { c.Handler = answer(``) }, "body at $: expected a body of JSON, got nothing"},
+		"no provider":  {"", "", func(c *pact.Config) { c.Handler = nil }, "a request needs a provider that answers: give its Handler or URL"},
 		"no message":   {"", "", func(c *pact.Config) { c.Messages = nil }, `nothing makes the message "an order was made"`},
 		"no signature": {"", "", func(c *pact.Config) { c.Prepare = func(*http.Request) error { return errors.New("no key") } }, "prepare the request: no key"},
 		"no answer in time": {"", "", func(c *pact.Config) {
