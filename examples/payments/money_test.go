@@ -237,7 +237,7 @@ func balanced(t testing.TB, d *db.DB) {
 		"currencies whose entries do not sum to zero": `
 			SELECT count(*) FROM (SELECT sum(amount) AS s FROM ledger_entries GROUP BY currency) AS c WHERE s <> 0`,
 		"balances that are not the sum of their entries": `
-			SELECT count(*) FROM ledger_balances AS b WHERE balance <> (SELECT sum(amount) FROM ledger_entries AS e
+			SELECT count(*) FROM ledger_sums AS b WHERE balance <> (SELECT sum(amount) FROM ledger_entries AS e
 				WHERE e.merchant_id = b.merchant_id AND e.currency = b.currency AND e.account = b.account)`,
 		"payments whose money is not in the books": `
 			SELECT count(*) FROM payments AS p WHERE captured_amount - refunded_amount <>

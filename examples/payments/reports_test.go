@@ -107,7 +107,7 @@ func manyEntries(t *testing.T, d *db.DB, n int) (owed int64) {
 				return 0, err
 			}
 		}
-		return db.One[int64](t.Context(), tx, `SELECT -balance FROM ledger_balances WHERE merchant_id = $1 AND currency = 'EUR' AND account = 'payable'`, demoShop)
+		return db.One[int64](t.Context(), tx, `SELECT -balance FROM ledger_sums WHERE merchant_id = $1 AND currency = 'EUR' AND account = 'payable'`, demoShop)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -198,7 +198,7 @@ func (a *audit) ledger(ctx context.Context) error {
 		SELECT currency,
 			CAST((SELECT SUM(e.amount) FROM ledger_entries e WHERE e.currency = b.currency) AS BIGINT) AS entries,
 			CAST(SUM(balance) AS BIGINT) AS balance
-		FROM ledger_balances b GROUP BY currency`)
+		FROM ledger_sums b GROUP BY currency`)
 	if err != nil {
 		return fmt.Errorf("read the balances: %w", err)
 	}
@@ -214,7 +214,7 @@ func (a *audit) ledger(ctx context.Context) error {
 		Currency   string
 	}
 	differences, err := db.All[difference](ctx, a.books, `
-		SELECT b.merchant_id, b.account, b.currency FROM ledger_balances b
+		SELECT b.merchant_id, b.account, b.currency FROM ledger_sums b
 		WHERE b.balance <> (SELECT COALESCE(SUM(e.amount), 0) FROM ledger_entries e
 			WHERE e.merchant_id = b.merchant_id AND e.account = b.account AND e.currency = b.currency)`)
 	if err != nil {

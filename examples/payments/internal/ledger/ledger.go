@@ -19,6 +19,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/ashlar-go/ashlar/db"
@@ -70,14 +71,27 @@ func Refund(amount int64) Transfer { return Transfer{Payable, Receivable, amount
 // of the caller and fail.
 func Post(ctx context.Context, tx *db.Tx, about Subject, transfers ...Transfer) error {
 	for _, t := range transfers {
-		if err := post(ctx, tx, about, t); err != nil {
+		if err := post(ctx, tx, about, t, slotOf(about.PaymentID)); err != nil {
 			return fmt.Errorf("ledger: %s of %s: %w", about.Reason, about.PaymentID, err)
 		}
 	}
 	return nil
 }
 
-func post(ctx context.Context, tx *db.Tx, about Subject, t Transfer) error {
+// slots is how many rows a balance is kept in. Whoever adds to a row waits until
+// the one before is on the disk, so one row would be all that a merchant's
+// payments can do in a second. A balance is the sum of its rows.
+const slots = 16
+
+// slotOf spreads payments over slots. All that happens to one payment meets in
+// one, in one order of accounts.
+func slotOf(paymentID string) int64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(paymentID)) // a hash takes everything
+	return int64(h.Sum32() % slots)
+}
+
+func post(ctx context.Context, tx *db.Tx, about Subject, t Transfer, slot int64) error {
 	if t.Amount < 1 || t.Amount > money.Max {
 		return fmt.Errorf("cannot move %d", t.Amount)
 	}
@@ -93,8 +107,8 @@ func post(ctx context.Context, tx *db.Tx, about Subject, t Transfer) error {
 		return err
 	}
 	return tx.Send(ctx, `
-		INSERT INTO ledger_balances (merchant_id, currency, account, balance)
-		VALUES ($1, $2, $3, $4), ($1, $2, $5, $6)
-		ON CONFLICT (merchant_id, currency, account) DO UPDATE SET balance = ledger_balances.balance + excluded.balance`,
-		about.MerchantID, about.Currency, first, amount, second, -amount)
+		INSERT INTO ledger_slots (merchant_id, currency, account, slot, balance)
+		VALUES ($1, $2, $3, $7, $4), ($1, $2, $5, $7, $6)
+		ON CONFLICT (merchant_id, currency, account, slot) DO UPDATE SET balance = ledger_slots.balance + excluded.balance`,
+		about.MerchantID, about.Currency, first, amount, second, -amount, slot)
 }

@@ -62,7 +62,7 @@ type Of struct {
 // Balances shows what is on each account, of all merchants together or of one.
 func (s *Service) Balances(ctx context.Context, in Of) (Sheet, error) {
 	rows, err := db.All[Balance](ctx, s.db, `
-		SELECT account, currency, CAST(sum(balance) AS BIGINT) AS balance FROM ledger_balances
+		SELECT account, currency, CAST(sum(balance) AS BIGINT) AS balance FROM ledger_sums
 		WHERE ($1 = '' OR merchant_id = $1) AND ($2 = '' OR merchant_id = $2)
 		GROUP BY account, currency ORDER BY currency, account`, merchant.Scope(ctx), in.MerchantID)
 	return Sheet{rows}, err

@@ -207,7 +207,7 @@ func TestOldHoldsExpire(t *testing.T) {
 	}
 	call(s.shop, "payments.capture", ByID{old.ID}).Fails(ErrState)
 	call(s.shop, "payments.capture", ByID{fresh.ID}).OK()
-	if n, err := db.One[int](t.Context(), s.db, `SELECT count(*) FROM ledger_balances WHERE account IN ('authorized', 'held') AND balance <> 0`); n != 0 || err != nil {
+	if n, err := db.One[int](t.Context(), s.db, `SELECT count(*) FROM ledger_sums WHERE account IN ('authorized', 'held') AND balance <> 0`); n != 0 || err != nil {
 		t.Errorf("%d accounts still hold money, %v", n, err)
 	}
 }
@@ -225,8 +225,8 @@ func TestDemoIsBalanced(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, query := range map[string]string{
-		"currencies whose balances do not sum to zero": `SELECT count(*) FROM (SELECT sum(balance) AS s FROM ledger_balances GROUP BY currency) AS b WHERE s <> 0`,
-		"balances that are not the sum of entries": `SELECT count(*) FROM ledger_balances AS b WHERE balance <>
+		"currencies whose balances do not sum to zero": `SELECT count(*) FROM (SELECT sum(balance) AS s FROM ledger_sums GROUP BY currency) AS b WHERE s <> 0`,
+		"balances that are not the sum of entries": `SELECT count(*) FROM ledger_sums AS b WHERE balance <>
 			(SELECT sum(amount) FROM ledger_entries AS e WHERE e.merchant_id = b.merchant_id AND e.currency = b.currency AND e.account = b.account)`,
 		"payments whose events do not count their versions": `SELECT count(*) FROM payments AS p WHERE version <> (SELECT count(*) FROM ashlar_event_log WHERE key = p.id)`,
 		"payments without an outcome":                       `SELECT count(*) FROM payments WHERE status = 'pending'`,

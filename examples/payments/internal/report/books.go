@@ -46,7 +46,11 @@ func (r *record) until() time.Time {
 func (r *record) nextMerchant(ctx context.Context, q db.Querier, after string) (string, error) {
 	switch {
 	case r.MerchantID == "":
-		return db.One[string](ctx, q, `SELECT coalesce(min(merchant_id), '') FROM ledger_balances WHERE merchant_id > $1`, after)
+		return db.One[string](ctx, q, `
+			SELECT coalesce(min(id), '') FROM (
+				SELECT min(merchant_id) AS id FROM ledger_slots WHERE merchant_id > $1
+				UNION ALL SELECT min(merchant_id) FROM ledger_balances WHERE merchant_id > $1
+			) AS next`, after)
 	case after == "":
 		return r.MerchantID, nil
 	}
