@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -41,7 +42,7 @@ func TestTheClientsSpeakTheContract(t *testing.T) {
 	t.Run("TypeScript", func(t *testing.T) {
 		t.Parallel()
 		if _, err := exec.LookPath("node"); err != nil {
-			missing(t, err)
+			missing(t, fmt.Errorf("Node.js is missing, which runs the client: %w", err))
 		}
 		tools, err := nodejs.Installed("payments-e2e", "../payments/e2e")
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -19,7 +20,7 @@ import (
 	"github.com/ashlar-go/ashlar/internal/nodejs"
 )
 
-// TestTheCollectionPasses plays it on SQLite and on PostgreSQL.
+// TestTheCollectionPasses plays it in every setting.
 func TestTheCollectionPasses(t *testing.T) {
 	t.Parallel()
 	suite, err := filepath.Abs(collection)
@@ -29,26 +30,34 @@ func TestTheCollectionPasses(t *testing.T) {
 	if err != nil {
 		missing(t, errors.Join(errors.New("the RealWorld collection is missing, which is tried here"), err))
 	}
+	if _, err := exec.LookPath("node"); err != nil {
+		missing(t, fmt.Errorf("Node.js is missing, which plays the collection: %w", err))
+	}
 	folder, err := nodejs.Installed("conduit-newman", "newman")
 	if err != nil {
 		missing(t, err)
 	}
-	for name, database := range map[string]func(testing.TB) string{
-		"SQLite":     func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "conduit.db") },
-		"PostgreSQL": backing.Postgres,
+	for name, env := range map[string]func(t *testing.T) []string{
+		"SQLite": func(t *testing.T) []string {
+			return []string{"DATABASE_URL", "sqlite:" + filepath.Join(t.TempDir(), "conduit.db")}
+		},
+		"PostgreSQL": func(t *testing.T) []string { return []string{"DATABASE_URL", backing.Postgres(t)} },
+		"PostgreSQL and Redis": func(t *testing.T) []string {
+			return []string{"DATABASE_URL", backing.Postgres(t), "REDIS_URL", backing.RedisServer(t).URL()}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			play(t, folder, suite, database(t))
+			play(t, folder, suite, env(t)...)
 		})
 	}
 }
 
 // play runs the collection against an app of its own, and bounds its time: what
 // hangs is a failure that says so.
-func play(t *testing.T, folder, suite, database string) {
+func play(t *testing.T, folder, suite string, env ...string) {
 	t.Helper()
-	server := httptest.NewServer(open(t, "DATABASE_URL", database).Handler())
+	server := httptest.NewServer(open(t, env...).Handler())
 	t.Cleanup(server.Close)
 	report := filepath.Join(t.TempDir(), "report.json")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

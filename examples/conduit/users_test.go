@@ -121,8 +121,7 @@ func TestNobodyGuessesForEver(t *testing.T) {
 // TestTheAppIsTheSameOnServers runs it with what the environment can name.
 func TestTheAppIsTheSameOnServers(t *testing.T) {
 	t.Parallel()
-	redis, _ := backing.Redis(t)
-	app := open(t, "DATABASE_URL", backing.Postgres(t), "REDIS_URL", redis)
+	app := open(t, "DATABASE_URL", backing.Postgres(t), "REDIS_URL", backing.RedisServer(t).URL())
 	ann := person(app, "ann")
 	a := article(ann, "articles.publish", Publish{draft("On servers", "b", "a")}).OK().Article
 	if got := article(ann, "articles.favorite", BySlug{a.Slug}).OK().Article; !got.Favorited || got.FavoritesCount != 1 || len(got.TagList) != 2 {
