@@ -14,7 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/health"
+	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/serve"
 	"github.com/ashlar-go/ashlar/supervise"
@@ -164,7 +166,7 @@ func (f *fleet) askAll(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if first == nil {
-		f.health.Handler().ServeHTTP(w, r.Clone(r.Context()))
+		scope.Refuse(w, fault.ErrUnavailable.Because("No worker answers."))
 		return
 	}
 	first.write(w)

@@ -193,7 +193,11 @@ func (f *fleet) warn(err error) {
 const lastAnswer = 100 * time.Millisecond
 
 // reloadOnSignal reloads for SIGHUP, as service managers and people ask for it.
+// At a terminal it says that the terminal is gone, and ends the process as ever.
 func (f *fleet) reloadOnSignal(ctx context.Context) {
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		return
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)

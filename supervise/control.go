@@ -47,7 +47,8 @@ type Control struct {
 }
 
 // Open makes the directory, if it is missing, and takes it for this process. It
-// fails if another parent has it, whose process id it names.
+// fails if others may enter it, and if another parent has it, whose process id
+// it names.
 func Open(dir string) (*Control, error) {
 	if !supported {
 		return nil, ErrUnsupported
@@ -55,8 +56,12 @@ func Open(dir string) (*Control, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("supervise: %w", err)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory, which its owner enters
+	info, err := os.Stat(dir)
+	if err != nil {
 		return nil, fmt.Errorf("supervise: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("supervise: others may enter %s (%s): name a directory that is made for this alone, or give it the mode 0700", dir, mode)
 	}
 	pid, err := os.OpenFile(filepath.Join(dir, pidName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -112,11 +117,11 @@ func owner(dir string) string {
 	return strings.TrimSpace(string(id))
 }
 
-// Close gives the directory back.
+// Close gives the directory back. The file of the process id stays, empty: who
+// waits for its lock must not get that of a file that is gone.
 func (c *Control) Close() error {
 	_ = c.sock.Close() // again, where Serve did
-	return errors.Join(os.Remove(filepath.Join(c.dir, controlName)),
-		os.Remove(filepath.Join(c.dir, pidName)), c.pid.Close())
+	return errors.Join(os.Remove(filepath.Join(c.dir, controlName)), c.pid.Truncate(0), c.pid.Close())
 }
 
 // Serve answers what is asked about p, until ctx ends. A stop that was asked for

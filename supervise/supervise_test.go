@@ -540,6 +540,16 @@ func TestNobodyAnswers(t *testing.T) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := supervise.Open(open); err == nil || !strings.Contains(err.Error(), "others may enter") {
+		t.Error(err)
+	}
+	if info, err := os.Stat(open); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the mode was changed: %v, %v", info.Mode(), err)
+	}
 	c, err := supervise.Open(long)
 	if err != nil {
 		t.Fatal(err)
