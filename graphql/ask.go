@@ -79,6 +79,8 @@ func (h *Handler) requestOf(ctx context.Context, x *exchange, s *op.Spec, given 
 	}
 	if sc := x.scope; sc != nil && sc.Trace.Valid() {
 		header["Traceparent"] = []string{sc.Trace.Traceparent()}
+	} else if values := x.r.Header["Traceparent"]; len(values) > 0 {
+		header["Traceparent"] = values
 	}
 	r := x.r.WithContext(ctx) // a copy, of which the connection's part stays
 	r.Method, r.URL, r.RequestURI, r.Pattern = s.Method, u, target, ""

@@ -74,7 +74,7 @@ type exchange struct {
 // ServeHTTP answers GET and POST as GraphQL over HTTP says.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.cfg.Sockets != nil && upgrading(r) {
-		h.cfg.Sockets.Talk(w, r, protocol{h})
+		h.cfg.Sockets.Talk(w, r.WithContext(scope.Outside(r.Context())), protocol{h})
 		return
 	}
 	x := &exchange{r: r, scope: scope.From(w), events: takesEvents(r)}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/codec"
-	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/internal/talk"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
@@ -359,7 +358,6 @@ func (s *subscriber) run(ctx context.Context) {
 	r := s.c.on.Request()
 	r.Method = http.MethodPost // any operation may be asked for
 	s.x.r = r.WithContext(ctx)
-	s.x.scope = scope.Context(r.Context())
 	if err := h.compile(s.x); err != nil {
 		s.fail(err)
 		return

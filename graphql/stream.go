@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/ashlar-go/ashlar/fault"
@@ -22,16 +23,22 @@ func (h *Handler) stream(w http.ResponseWriter, x *exchange) {
 		sendRaw(w, eventType, http.StatusOK, nil)
 		return
 	}
-	x.r = x.r.WithContext(x.r.Context())
-	x.r.Body = http.NoBody // it was read, and the rest is kept as long as the stream is
+	// It is kept as long as the stream is, the answer's buffers need not be.
+	observed := x.scope
+	x.r, x.scope = x.r.WithContext(scope.Outside(x.r.Context())), nil
+	x.r.Body = http.NoBody
+	if observed != nil && observed.Trace.Valid() {
+		x.r.Header = maps.Clone(x.r.Header)
+		x.r.Header["Traceparent"] = []string{observed.Trace.Traceparent()}
+	}
 	answer, open := h.listen(x, &talk.Listener{Words: &events{h: h, x: x}, Name: "graphql-sse", Writer: w, Request: x.r})
 	if open || x.r.Context().Err() != nil {
 		return
 	}
 	st := x.plan.root[0]
 	found := failures{problem(answer, st, &trail{name: st.name})}
-	if x.scope != nil {
-		x.scope.Code = found[0].code
+	if observed != nil {
+		observed.Code = found[0].code
 	}
 	if answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusServiceUnavailable {
 		// Who is told that the subscription is complete does not come back.

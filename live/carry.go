@@ -30,6 +30,7 @@ func (st *stream) carry(s *scope.Scope, w http.ResponseWriter, r *http.Request) 
 	}
 	st.to.Open(leave)
 	hold, err := st.listen(outer, st.to.Writer, st.to.Request)
+	st.to.Writer, st.to.Request = nil, nil // they have buffers, and have done their part
 	if hold != nil {
 		scope.Report(w, r) // the request that asks for the stream was answered
 	}

@@ -118,6 +118,9 @@ func (g *guest) Request() *http.Request {
 	r := shown.WithContext(shown.Context())
 	r.Header = maps.Clone(g.header)
 	maps.Copy(r.Header, shown.Header)
+	if g.Trace.Valid() {
+		r.Header["Traceparent"] = []string{g.Trace.Traceparent()}
+	}
 	return r
 }
 

@@ -178,6 +178,16 @@ func Context(ctx context.Context) *Scope {
 	return s
 }
 
+// Outside returns the context that a request came with, where ctx is its scope:
+// what goes on for hours holds on to that and not to the request's writer, which
+// the scope is a part of.
+func Outside(ctx context.Context) context.Context {
+	if s, ok := ctx.(*Scope); ok {
+		return s.parent
+	}
+	return ctx
+}
+
 // RequestIDs returns the request's id as a list of one, as a header has it.
 func (s *Scope) RequestIDs() []string { return unsafe.Slice(&s.RequestID, 1) }
 
