@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,15 @@ func service(text []byte) (findings []string) {
 	stop, err := time.ParseDuration(set["TimeoutStopSec"] + "s")
 	say(err != nil || stop < drained, "P14.4: it is killed while it drains")
 	say(set["LimitNOFILE"] != "65536", "files: 20000 streams need more descriptors than systemd gives")
-	say(set["MemoryMax"] != "1G" || set["env GOMEMLIMIT"] != "920MiB", "P8.7: GOMEMLIMIT is not nine tenths")
+	workers, err := strconv.Atoi(set["env ASHLAR_WORKERS"])
+	memory, wrong := strconv.Atoi(set["env ASHLAR_WORKER_MEMORY"])
+	say(err != nil || wrong != nil || set["MemoryMax"] != "1G" || memory*(workers+1) > 1024*9/10, "P8.7: the workers, with one more in a reload, may have more than the service")
+	start, err := strconv.Atoi(set["TimeoutStartSec"])
+	say(set["Type"] != "notify" || set["NotifyAccess"] != "main" || err != nil || start < 120, "P14.1: it is taken for ready before it is, or is not waited for")
+	say(set["WatchdogSec"] == "", "P2.6: nobody notices that it hangs")
+	program, _, _ := strings.Cut(set["ExecStart"], " ")
+	say(set["ExecReload"] != program+" reload", "P5.16: a reload loses requests, or does not say that it failed")
+	say(set["RuntimeDirectoryMode"] != "0700" || set["env ASHLAR_RUN_DIR"] != "%t/"+set["RuntimeDirectory"], "run: others may command it")
 	return findings
 }
 
@@ -104,11 +113,15 @@ func TestSystemd(t *testing.T) {
 		"P5.15":                    {"ASHLAR_ENV=production", "ASHLAR_ENV=development"},
 		"state":                    {"StateDirectory=shop", "StateDirectory=other"},
 		"P8.2":                     {"ExecStart=/usr", "ExecStart=sh -c /usr"},
-		"P2.6":                     {"Restart=on-failure", "Restart=no"},
+		"P2.6: it":                 {"Restart=on-failure", "Restart=no"},
 		"P14.4: workers":           {"KillMode=mixed", "KillMode=control-group"},
 		"P14.4: it":                {"TimeoutStopSec=60", "TimeoutStopSec=30"},
 		"files":                    {"LimitNOFILE=65536\n", ""},
-		"P8.7":                     {"MemoryMax=1G", "MemoryMax=900M"},
+		"P8.7":                     {"ASHLAR_WORKERS=2", "ASHLAR_WORKERS=4"},
+		"P14.1":                    {"Type=notify", "Type=exec"},
+		"P2.6: nobody":             {"WatchdogSec=30\n", ""},
+		"P5.16":                    {"ExecReload=/usr/local/bin/shop reload", "ExecReload=/bin/kill -HUP $MAINPID"},
+		"run":                      {"RuntimeDirectoryMode=0700", "RuntimeDirectoryMode=0755"},
 	} {
 		spoilt := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
 		if bytes.Equal(spoilt, text) {
@@ -152,7 +165,7 @@ func TestSystemdItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := bytes.Replace(read(t, "../systemd/shop.service"), []byte("ExecStart=/usr/local/bin/shop"), []byte("ExecStart="+program), 1)
+	text := bytes.ReplaceAll(read(t, "../systemd/shop.service"), []byte("=/usr/local/bin/shop"), []byte("="+program))
 	run := func(text []byte, args ...string) (string, error) {
 		file := filepath.Join(t.TempDir(), "shop.service")
 		if err := os.WriteFile(file, text, 0o600); err != nil {
