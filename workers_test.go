@@ -468,6 +468,24 @@ func TestAKilledWorkerLosesOnlyItsOwnRequests(t *testing.T) {
 	f.stop(t)
 }
 
+// No worker can live in so little, so each is replaced again and again.
+func TestReplacingWorkersForTheirMemoryLosesNothing(t *testing.T) {
+	t.Parallel()
+	f := startWorkers(t, 2, "ASHLAR_WORKER_MEMORY=32")
+	l := under(f.public, plain, shape{clients: 4}, shape{clients: 20, think: 200 * time.Millisecond})
+	st := f.eventually("workers are replaced", func(st supervise.Status) bool {
+		return st.Workers[0].Restarts+st.Workers[1].Restarts >= 2
+	})
+	l.wait(50)
+	sent, failed, first := l.end()
+	t.Logf("%d replacements: %d of %d requests failed", st.Workers[0].Restarts+st.Workers[1].Restarts, failed, sent)
+	if failed > 0 {
+		t.Error(first)
+	}
+	f.eventuallyLogged("holds too much memory", 2)
+	f.stop(t)
+}
+
 func TestABadReloadChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := startWorkers(t, 2, "ASHLAR_TEST_PROGRAM=copy")
