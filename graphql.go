@@ -14,6 +14,9 @@ import (
 // graphqlPath is where an app's operations are to be had as GraphQL.
 const graphqlPath = "/graphql"
 
+// graphqlPage is where a page sends documents to it.
+const graphqlPage = graphqlPath + "/try"
+
 // GraphQL serves the operations at /graphql too, within limits. In production
 // the schema is not shown unless ASHLAR_PUBLIC_DOCS says so: the command
 // "graphql schema" prints it. Where it is shown, /graphql/try is a page to send
@@ -50,7 +53,7 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config
 	}
 	if own.Introspection {
 		page := graphql.Page()
-		for _, pattern := range []string{"GET " + graphqlPath + "/try", "GET " + graphqlPath + "/try/{asset}"} {
+		for _, pattern := range []string{"GET " + graphqlPage, "GET " + graphqlPage + "/{asset}"} {
 			errs = append(errs, mux.Handle(pattern, a.meters.meter(pattern, page)))
 		}
 	}

@@ -134,6 +134,9 @@ func (a *App) greet(out io.Writer, public net.Addr, admin string, notes []string
 		fmt.Fprintf(&b, "  Page      %s://%s/\n", scheme, public)
 	}
 	fmt.Fprintf(&b, "  API docs  %s://%s/docs\n  OpenAPI   %[1]s://%[2]s/openapi.json\n  Health    http://%[3]s/readyz\n", scheme, public, admin)
+	if a.graphql != nil {
+		fmt.Fprintf(&b, "  GraphQL   %s://%s%s\n", scheme, public, graphqlPage)
+	}
 	for _, note := range notes {
 		if note != "" {
 			b.WriteString("\n")
