@@ -18,7 +18,7 @@ import (
 // place to say how it is.
 func service(t *testing.T, names string, env []string, sockets ...net.Listener) (cmd *exec.Cmd, told func(string)) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "notify") // short: the path of a socket has its limit
+	dir, err := os.MkdirTemp("", "notify") //nolint:usetesting // short: the path of a socket has its limit
 	if err != nil {
 		t.Fatal(err)
 	}

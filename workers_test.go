@@ -91,7 +91,6 @@ func (f *fleet) eventually(what string, ok func(supervise.Status) bool) supervis
 // load is what clients send while something happens to the workers.
 type load struct {
 	sent, failed atomic.Int64
-	dialled      atomic.Int64
 	stop         context.CancelFunc
 	done         sync.WaitGroup
 
@@ -137,7 +136,7 @@ func ask(c *http.Client, url, path string) error {
 	if path == "" {
 		path = "/say"
 	}
-	r, err := http.NewRequest(http.MethodPost, url+path, io.MultiReader(strings.NewReader(`{"name":"you"}`))) //nolint:noctx // the client has a time-out
+	r, err := http.NewRequest(http.MethodPost, url+path, io.MultiReader(strings.NewReader(`{"name":"you"}`)))
 	if err != nil {
 		return err
 	}

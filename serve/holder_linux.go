@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -11,12 +12,12 @@ import (
 
 // holder names the process that listens on the port of addr, as far as /proc
 // shows it to this user: others of the same user always, and all to root.
-func holder(addr string) string {
+func holder(ctx context.Context, addr string) string {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return ""
 	}
-	number, err := net.LookupPort("tcp", port)
+	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
 	if err != nil {
 		return ""
 	}

@@ -2,5 +2,7 @@
 
 package serve
 
+import "context"
+
 // holder knows no way to find out who listens.
-func holder(string) string { return "" }
+func holder(context.Context, string) string { return "" }

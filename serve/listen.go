@@ -39,7 +39,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	}
 	failed := &ListenError{Addr: addr, Err: err}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		failed.Holder = holder(addr)
+		failed.Holder = holder(ctx, addr)
 	}
 	return nil, failed
 }

@@ -136,5 +136,5 @@ func short(dir string) (path string, done func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return filepath.Join("/proc/self/fd", strconv.Itoa(int(d.Fd())), controlName), func() { _ = d.Close() }, nil
+	return "/proc/self/fd/" + strconv.Itoa(int(d.Fd())) + "/" + controlName, func() { _ = d.Close() }, nil
 }

@@ -3,7 +3,6 @@ package supervise
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -125,5 +124,5 @@ func toStandard(l Line) {
 	if l.Error {
 		to = os.Stderr
 	}
-	_, _ = io.WriteString(to, l.Text) // there is nowhere else to say it
+	_, _ = to.WriteString(l.Text) // there is nowhere else to say it
 }

@@ -63,7 +63,7 @@ func Open(dir string) (*Control, error) {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return nil, fmt.Errorf("supervise: others may enter %s (%s): name a directory that is made for this alone, or give it the mode 0700", dir, mode)
 	}
-	pid, err := os.OpenFile(filepath.Join(dir, pidName), os.O_RDWR|os.O_CREATE, 0o600)
+	pid, err := os.OpenFile(filepath.Join(dir, pidName), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // in a directory of our own
 	if err != nil {
 		return nil, fmt.Errorf("supervise: %w", err)
 	}
@@ -135,7 +135,7 @@ func (c *Control) Serve(ctx context.Context, p *Parent, stopped <-chan struct{})
 		conn, err := c.sock.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // closed because ctx ended
+				return nil // closed because ctx ended
 			}
 			return fmt.Errorf("supervise: %w", err)
 		}

@@ -1,4 +1,4 @@
-package supervise_test
+package supervise_test //nolint:testableexamples // it serves until a signal comes
 
 import (
 	"context"

@@ -97,7 +97,7 @@ func (p *Parent) Run(ctx context.Context) error {
 	if err != nil {
 		p.retiring.Wait()
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was stopped before it began
+			return nil // it was stopped before it began
 		}
 		return err
 	}

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -39,7 +40,7 @@ func rights(fd uintptr) []byte { return syscall.UnixRights(int(fd)) }
 // received returns the descriptor that came with a packet, nil for none.
 func received(oob []byte) (*os.File, error) {
 	if len(oob) == 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // most packets come without one
 	}
 	messages, err := syscall.ParseSocketControlMessage(oob)
 	if err != nil {
@@ -55,7 +56,7 @@ func received(oob []byte) (*os.File, error) {
 		}
 		return os.NewFile(uintptr(fds[0]), "sent"), nil
 	}
-	return nil, nil
+	return nil, nil //nolint:nilnil // as above
 }
 
 // duplicate returns another descriptor of a socket, for a child to inherit.
@@ -145,7 +146,7 @@ func usage(pid int) (resident int64, cpu time.Duration, err error) {
 		return 0, 0, err
 	}
 	// The name in parentheses may hold anything; what follows it may not.
-	_, rest, ok := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
+	_, rest, ok := strings.Cut(string(stat[max(bytes.LastIndexByte(stat, ')'), 0):]), " ")
 	fields := strings.Fields(rest)
 	const user, system, pages = 11, 12, 21 // counted from the state
 	if !ok || len(fields) <= pages {
