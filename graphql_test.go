@@ -3,6 +3,7 @@ package ashlar_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,8 +23,8 @@ func TestTheGraphQLSchemaIsNotShownInProduction(t *testing.T) {
 	}{
 		"development":                {nil, true},
 		"production":                 {production, false},
-		"production that was told":   {append(production[:len(production):len(production)], "ASHLAR_PUBLIC_DOCS", "true"), true},
-		"production that was denied": {append(production[:len(production):len(production)], "ASHLAR_PUBLIC_DOCS", "false"), false},
+		"production that was told":   {append(slices.Clip(production), "ASHLAR_PUBLIC_DOCS", "true"), true},
+		"production that was denied": {append(slices.Clip(production), "ASHLAR_PUBLIC_DOCS", "false"), false},
 	} {
 		app := ashlartest.Open(t, c.env...)
 		app.GraphQL(graphql.Limits{})

@@ -155,12 +155,13 @@ func plain(t *testing.T, n *yaml.Node) any {
 			list = append(list, plain(t, item))
 		}
 		return list
+	default:
+		var v any
+		if err := n.Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		return v
 	}
-	var v any
-	if err := n.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 func (c *cat) run() error {

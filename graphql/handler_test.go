@@ -215,8 +215,11 @@ func TestRequestsThatAreNoneAreRefused(t *testing.T) {
 		"no query":           {`{}`, nil, 400, "malformed"},
 		"a form":             {`query=x`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "media_type_unsupported"},
 		"multipart":          {`x`, []string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "media_type_unsupported"},
-		"an upload": {"--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{\"query\":\"{__typename}\"}\r\n--x\r\nContent-Disposition: form-data; name=\"map\"\r\n\r\n{}\r\n--x--\r\n",
-			[]string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "media_type_unsupported"},
+		"an upload": {
+			"--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{\"query\":\"{__typename}\"}\r\n--x\r\nContent-Disposition: form-data; name=\"map\"\r\n\r\n{}\r\n--x--\r\n",
+			[]string{"Content-Type", "multipart/form-data; boundary=x"},
+			415, "media_type_unsupported",
+		},
 		"text":                {`{"query":"{__typename}"}`, []string{"Content-Type", "text/plain"}, 415, "media_type_unsupported"},
 		"another charset":     {`{"query":"{__typename}"}`, []string{"Content-Type", "application/json; charset=latin1"}, 415, "media_type_unsupported"},
 		"compressed":          {`x`, []string{"Content-Encoding", "gzip"}, 415, "media_type_unsupported"},

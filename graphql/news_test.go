@@ -188,7 +188,8 @@ func (s *news) operations() []op.Operation {
 		}, op.Allow(readNews), op.Fails(errNews)),
 		op.Stream("news.flood", "GET /flood", func(ctx context.Context, _ struct{}) iter.Seq2[headline, error] {
 			return func(yield func(headline, error) bool) {
-				for n := 1; ctx.Err() == nil && yield(headline{N: n, Text: strings.Repeat("x", 10_000)}, nil); n++ {
+				for n, on := 1, true; on && ctx.Err() == nil; n++ {
+					on = yield(headline{N: n, Text: strings.Repeat("x", 10_000)}, nil)
 				}
 			}
 		}, op.Allow(readNews)),

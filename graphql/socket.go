@@ -105,7 +105,7 @@ func parse(text []byte) (m message, ok bool) {
 	return m, m.Payload == nil || m.Payload[0] == '{'
 }
 
-// conversation is what goes on on one socket.
+// conversation is what one socket carries.
 type conversation struct {
 	h  *Handler
 	on talk.Socket

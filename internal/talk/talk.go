@@ -84,11 +84,11 @@ type Protocol interface {
 	// Headers are those of the handshake that it needs later, beside what the
 	// caller says with them who it is. They are in canonical form.
 	Headers() []string
-	// Converse returns what goes on on a socket that is about to be opened.
+	// Converse returns the conversation of a socket that is about to be opened.
 	Converse(s Socket) Conversation
 }
 
-// A Conversation is what goes on on one socket.
+// A Conversation is what one socket carries.
 type Conversation interface {
 	// Begin is called when the socket is open, if it comes to that.
 	Begin()
