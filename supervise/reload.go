@@ -120,12 +120,16 @@ func (p *Parent) rollBack(ctx context.Context, n int, old *program, cause error,
 func (p *Parent) watch(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	var rested time.Time
+	var rested, slim time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if time.Since(slim) > letGoEvery {
+			letGo()
+			slim = time.Now()
 		}
 		for _, s := range p.slots {
 			c := s.child.Load()
@@ -147,9 +151,10 @@ func (p *Parent) watch(ctx context.Context) {
 }
 
 const (
-	lookEvery = time.Second
-	restAfter = 30 * time.Second // a replacement that failed is not tried at once
-	youngest  = 5 * time.Second  // a worker is not replaced for memory while it is younger
+	lookEvery  = time.Second
+	letGoEvery = time.Minute
+	restAfter  = 30 * time.Second // a replacement that failed is not tried at once
+	youngest   = 5 * time.Second  // a worker is not replaced for memory while it is younger
 )
 
 func (c *child) over(most int64) bool {
