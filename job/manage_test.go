@@ -177,7 +177,7 @@ func TestStats(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, k *kit) {
 		h := newHand()
-		r := k.stepped(nil, job.On(settle, h.run, job.Concurrency(1), job.Backoff(time.Hour, time.Hour)), job.On(notify, h.run))
+		r := k.stepped(nil, job.On(settle, h.run, job.Concurrency(1), job.Backoff(1000*time.Hour, 1000*time.Hour)), job.On(notify, h.run))
 		end := func(err error) {
 			h.outcome <- err
 			k.await(func() bool { return r.Ended() == 1 }, "the end")
