@@ -15,6 +15,7 @@ import (
 	"github.com/ashlar-go/ashlar/auth"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/graphql"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -98,6 +99,22 @@ func TestFailuresInAFormOfTheirOwn(t *testing.T) {
 				t.Errorf("asked for a problem document: %d %s %s", w.Code, w.Header().Get("Content-Type"), w.Body)
 			}
 		})
+	}
+}
+
+// TestGraphQLKeepsItsFormOfFailures where the API has one of its own.
+func TestGraphQLKeepsItsFormOfFailures(t *testing.T) {
+	t.Parallel()
+	app := wired(t)
+	app.GraphQL(graphql.Limits{})
+	for query, want := range map[string]string{
+		`{"query":"{ wiredMe { text } }"}`:  `"code":"unauthenticated"`,
+		`{"query":"{ wiredSee { text } }"}`: `"text":"Hello "`,
+	} {
+		w := app.Anonymous().With("Accept", "application/json").Do("POST", "/graphql", query)
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s, want %s", query, w.Code, w.Body, want)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,18 +76,8 @@ func (m *message) Rules(r *rule.Set) {
 	rule.Text(r, &m.ID).Len(1, 128)
 }
 
-// messages reads messages. The type is ours, so that its compiling cannot fail.
-var messages = sync.OnceValue(func() *codec.Decoder {
-	t, err := rule.Describe(reflect.TypeFor[message]())
-	if err != nil {
-		panic(err)
-	}
-	d, err := codec.CompileDecoder(t)
-	if err != nil {
-		panic(err)
-	}
-	return d
-})
+// messages reads messages.
+var messages = sync.OnceValue(codec.OwnDecoder[message])
 
 // parse reads a message.
 func parse(text []byte) (m message, ok bool) {

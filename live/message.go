@@ -3,7 +3,6 @@ package live
 import (
 	"encoding/json"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -69,18 +68,8 @@ func (m *message) Validate() error {
 	return broken.Err()
 }
 
-// messages reads messages. The type is ours, so that its compiling cannot fail.
-var messages = sync.OnceValue(func() *codec.Decoder {
-	t, err := rule.Describe(reflect.TypeFor[message]())
-	if err != nil {
-		panic(err)
-	}
-	d, err := codec.CompileDecoder(t)
-	if err != nil {
-		panic(err)
-	}
-	return d
-})
+// messages reads messages.
+var messages = sync.OnceValue(codec.OwnDecoder[message])
 
 // parse reads a message. Its error is a fault: malformed or invalid.
 func parse(text []byte) (m message, err error) {

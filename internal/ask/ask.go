@@ -51,6 +51,10 @@ var rooms = sync.Pool{New: func() any { return new([]byte) }}
 // maxPooled is the size above which a room is left to the collector.
 const maxPooled = 64 << 10
 
+// accept has failures come as problem documents, whose codes who asks here
+// passes on, also where the API has a form of its own for them.
+var accept = []string{"application/json, " + fault.MediaType}[:1:1]
+
 // Handler returns what h answers, and what it panicked with, which is answered
 // as an internal error. Whoever observes h has logged a panic, and panics on with
 // [http.ErrAbortHandler] for the connection that an HTTP request has of its own.
@@ -60,6 +64,7 @@ func Handler(h http.Handler, r *http.Request) (a *Answer, panicked any) {
 
 // Wrapped is the same for who looks at what is written.
 func Wrapped(h http.Handler, r *http.Request, wrap func(http.ResponseWriter) http.ResponseWriter) (a *Answer, panicked any) {
+	r.Header["Accept"] = accept
 	a = &Answer{header: make(http.Header, 8), Body: *bytes.NewBuffer(*rooms.Get().(*[]byte))}
 	defer func() {
 		if panicked = recover(); panicked != nil {

@@ -35,6 +35,16 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+func TestFailuresAreAskedForAsProblems(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	ask.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if !fault.NamesProblem(r.Header["Accept"]) {
+			t.Errorf("Accept is %v", r.Header["Accept"])
+		}
+	}), r)
+}
+
 func TestRefusal(t *testing.T) {
 	t.Parallel()
 	a := ask.Refusal(fault.ErrMalformed.Because("It is no object."))

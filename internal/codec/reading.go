@@ -29,6 +29,20 @@ func CompileDecoder(t *rule.Type) (*Decoder, error) {
 	return &Decoder{root, reflect.PointerTo(t.Go)}, nil
 }
 
+// OwnDecoder is the decoder of a type of the framework's own, which is known to
+// compile.
+func OwnDecoder[T any]() *Decoder {
+	t, err := rule.Describe(reflect.TypeFor[T]())
+	if err != nil {
+		panic(err)
+	}
+	d, err := CompileDecoder(t)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
 // Elsewhere returns a decoder of the same type that refuses the named members
 // in a body, as if they were not known: [Reading.Text] fills them.
 func (d *Decoder) Elsewhere(names ...string) (*Decoder, error) {
