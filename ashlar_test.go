@@ -180,7 +180,7 @@ func mistaken() ashlar.Module {
 }
 
 // app prepares a command of the child app with an environment of its own.
-func app(t *testing.T, which string, env []string, args ...string) *exec.Cmd {
+func app(t testing.TB, which string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Dir = t.TempDir()
@@ -219,7 +219,7 @@ func replaceProgram(program, with string) error {
 }
 
 // output runs a command to its end.
-func output(t *testing.T, cmd *exec.Cmd) (out string, code int) {
+func output(t testing.TB, cmd *exec.Cmd) (out string, code int) {
 	t.Helper()
 	text, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -405,7 +405,7 @@ type serving struct {
 	done          chan error
 }
 
-func start(t *testing.T, env ...string) *serving {
+func start(t testing.TB, env ...string) *serving {
 	t.Helper()
 	s := &serving{out: &logBuffer{}, done: make(chan error, 1)}
 	s.cmd = app(t, "good", append([]string{"ASHLAR_ADDR=127.0.0.1:0", "ASHLAR_ADMIN_ADDR=127.0.0.1:0"}, env...))

@@ -30,16 +30,19 @@ import (
 // fleet is the good app with workers.
 type fleet struct {
 	*serving
-	t   *testing.T
-	dir string
+	t     testing.TB
+	dir   string
+	ready time.Duration // until something served
 }
 
-func startWorkers(t *testing.T, n int, env ...string) *fleet {
+func startWorkers(t testing.TB, n int, env ...string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, dir: t.TempDir()}
+	began := time.Now()
 	f.serving = start(t, append([]string{
 		"ASHLAR_TEST_APP=laden", "ASHLAR_WORKERS=" + strconv.Itoa(n), "ASHLAR_DATA_DIR=" + f.dir, "ASHLAR_LIMIT_ADDRESS=off", "ASHLAR_WORKER_READY=2m",
 	}, env...)...)
+	f.ready = time.Since(began)
 	t.Cleanup(func() {
 		_ = f.cmd.Process.Kill() // again, where the test stopped it
 		if text := f.out.String(); t.Failed() {

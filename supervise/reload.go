@@ -61,6 +61,7 @@ func (p *Parent) Reload(ctx context.Context, progress func(string)) error {
 		<-c.exited
 	}
 	took := time.Since(begun).Round(time.Millisecond)
+	letGo() // of what starting them has touched
 	p.cfg.Log.Info("reloaded", "program", p.path, "took", took.String())
 	progress(fmt.Sprintf("reloaded in %s", took))
 	return nil
