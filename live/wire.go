@@ -150,7 +150,7 @@ func (h *held) send(b []byte, within time.Duration) error {
 	if err := h.control.SetWriteDeadline(time.Now().Add(within)); err == nil {
 		defer func() { _ = h.control.SetWriteDeadline(time.Time{}) }() // HTTP/2 would end the stream at it
 	}
-	if _, err := h.w.Write(b); err != nil { //nolint:gosec // events or JSON, and it says so
+	if _, err := h.w.Write(b); err != nil { //nolint:gosec,nolintlint // events or JSON, and it says so; the linter sees it at times
 		return err
 	}
 	if err := h.control.Flush(); !errors.Is(err, http.ErrNotSupported) {

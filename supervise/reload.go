@@ -108,10 +108,18 @@ func (p *Parent) rollBack(ctx context.Context, n int, old *program, cause error,
 		return fmt.Errorf("%w\nno worker was replaced: the old ones go on", cause)
 	}
 	progress(fmt.Sprintf("going back to the program of before: %v", cause))
+	var leave []*child
 	for _, s := range p.slots[:n] {
-		if _, err := p.replace(ctx, s, old, progress); err != nil {
+		replaced, err := p.replace(ctx, s, old, progress)
+		if err != nil {
 			return fmt.Errorf("%w\nand the way back failed, so that workers run different programs now: %w", cause, err)
 		}
+		if replaced != nil {
+			leave = append(leave, replaced)
+		}
+	}
+	for _, c := range leave { // until then the new program answers too
+		<-c.exited
 	}
 	return fmt.Errorf("%w\nthe workers that had been replaced run the old program again", cause)
 }
