@@ -17,26 +17,21 @@ import (
 )
 
 // ask has an operation answer, as it answers a request of its own.
-func (h *Handler) ask(ctx context.Context, x *exchange, st *step) *ask.Answer {
+func (h *Handler) ask(ctx context.Context, x *exchange, st *step, t ask.Taker) *ask.Answer {
 	r, err := h.request(ctx, x, st)
 	if err != nil {
 		return ask.Refusal(err)
 	}
-	return h.handled(ctx, h.operations, r, st.call.spec)
+	answer, panicked := ask.Taken(h.operations, r, t)
+	h.note(ctx, st.call.spec, panicked)
+	return answer
 }
 
-// handled has a handler answer a request of an operation.
-func (h *Handler) handled(ctx context.Context, by http.Handler, r *http.Request, s *op.Spec) *ask.Answer {
-	return h.handledBy(ctx, s, func() (*ask.Answer, any) { return ask.Handler(by, r) })
-}
-
-// handledBy notes a panic of who answers.
-func (h *Handler) handledBy(ctx context.Context, s *op.Spec, answers func() (*ask.Answer, any)) *ask.Answer {
-	answer, panicked := answers()
+// note notes a panic of who answers.
+func (h *Handler) note(ctx context.Context, s *op.Spec, panicked any) {
 	if panicked != nil && panicked != http.ErrAbortHandler && h.cfg.Log != nil { //nolint:errorlint // a panic's value, as net/http compares it
 		h.cfg.Log.ErrorContext(ctx, "a GraphQL field panicked", slog.String("operation", s.Name), slog.Any("panic", panicked))
 	}
-	return answer
 }
 
 // passedOn are the headers of a request that say who sent it and from where.

@@ -14,7 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/ashlar-go/ashlar/fault"
-	"github.com/ashlar-go/ashlar/internal/ask"
+	"github.com/ashlar-go/ashlar/internal/codec"
 	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/op"
 )
@@ -156,6 +156,25 @@ type result struct {
 	failures failures
 	header   http.Header
 	room     *[]byte // in which data lies, if it is a buffer's
+
+	picker *codec.Picker // what writes data from the operation's value, or nil
+	picked bool          // it did
+}
+
+// Take implements [ask.Taker].
+func (r *result) Take(answer any) (n int, taken bool) {
+	if r.picker == nil {
+		return 0, false
+	}
+	room := buffers.Get().(*[]byte)
+	data, ok := r.picker.Append((*room)[:0], answer)
+	if !ok {
+		buffers.Put(room)
+		return 0, false
+	}
+	*room = data[:0] // it may have grown
+	r.data, r.room, r.picked = data, room, true
+	return len(data), true
 }
 
 // answer runs a plan and sends what came of it.
@@ -183,7 +202,7 @@ func (h *Handler) execute(x *exchange, b []byte) ([]byte, failures, []result) {
 		h.together(x, results)
 	} else {
 		for i, st := range x.plan.root { // commands are done one after the other
-			results[i] = h.resolve(x, st)
+			h.resolve(x, st, &results[i])
 		}
 	}
 	var found failures
@@ -224,40 +243,39 @@ func (h *Handler) together(x *exchange, results []result) {
 		places <- struct{}{}
 		asking.Go(func() {
 			defer func() { <-places }()
-			results[i] = h.resolve(x, st)
+			h.resolve(x, st, &results[i])
 		})
 	}
 	asking.Wait()
 }
 
 // resolve answers one field of the root.
-func (h *Handler) resolve(x *exchange, st *step) result {
-	at := &trail{name: st.name}
+func (h *Handler) resolve(x *exchange, st *step, res *result) {
 	switch st.kind {
 	case isTypename:
-		return result{data: st.text}
+		res.data = st.text
+		return
 	case introspection:
-		return result{data: h.introspect(x, st.asks)}
+		res.data = h.introspect(x, st.asks)
+		return
 	default:
 	}
-	answer := h.ask(x.r.Context(), x, st)
-	return h.project(x, st, answer, at)
-}
-
-// project makes the value of a field from what its operation answered.
-func (h *Handler) project(x *exchange, st *step, answer *ask.Answer, at *trail) result {
-	res := result{data: null, header: answer.Header()}
+	if !st.call.empty {
+		res.picker = st.picker(st.resumed(x.vars))
+	}
+	answer := h.ask(x.r.Context(), x, st, res)
+	res.header = answer.Header()
 	switch {
 	case answer.Status >= http.StatusMultipleChoices:
-		res.failures = failures{problem(answer, st, at)}
+		res.release() // what was taken before it broke
+		res.data, res.failures = null, failures{problem(answer, st, &trail{name: st.name})}
 	case st.call.empty:
 		res.data = []byte("true")
-	default:
+	case !res.picked:
 		res.room = buffers.Get().(*[]byte)
-		res.data, res.failures = h.projected(x.r.Context(), x, st, res.room, answer.Body.Bytes(), at)
+		res.data, res.failures = h.projected(x.r.Context(), x, st, res.room, answer.Body.Bytes(), &trail{name: st.name})
 		answer.Release()
 	}
-	return res
 }
 
 // projected is what is sent of a value of a field of the root. It lies in room,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/ashlar-go/ashlar/internal/codec"
 	"github.com/ashlar-go/ashlar/op"
 )
 
@@ -35,6 +36,7 @@ type step struct {
 	cost int
 
 	call      *field // of the root: who answers
+	pickers   [2]*codec.Picker
 	arguments ast.ArgumentList
 	given     ast.ArgumentDefinitionList
 
@@ -130,6 +132,7 @@ func (c *compiler) compile() (*plan, error) {
 				continue
 			}
 			c.look(st, g)
+			st.choose()
 		}
 		p.root = append(p.root, st)
 	}

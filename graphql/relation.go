@@ -221,7 +221,9 @@ func (h *Handler) askRelated(ctx context.Context, x *exchange, st *step, keys []
 	if err != nil {
 		return ask.Refusal(err)
 	}
-	return h.handled(ctx, h.cfg.Related, r, s)
+	answer, panicked := ask.Handler(h.cfg.Related, r)
+	h.note(ctx, s, panicked)
+	return answer
 }
 
 // relatedValues returns what each key leads to: a value, a list, or nil. It

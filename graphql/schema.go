@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
 
+	"github.com/ashlar-go/ashlar/internal/codec"
 	"github.com/ashlar-go/ashlar/internal/typename"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
@@ -44,6 +46,9 @@ type field struct {
 	paged,
 	empty bool // answers nothing: true is its value
 	key, match string // arguments for Idempotency-Key and If-Match, or empty
+
+	compiled sync.Once
+	encodes  *codec.Encoder
 }
 
 // SDL returns the schema of the operations and relations in the schema

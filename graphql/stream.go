@@ -66,12 +66,11 @@ func (h *Handler) listen(x *exchange, l *talk.Listener) (answer *ask.Answer, ope
 	if len(last) > 0 {
 		r.Header["Last-Event-Id"] = last
 	}
-	answer = h.handledBy(x.r.Context(), st.call.spec, func() (*ask.Answer, any) {
-		return ask.Wrapped(h.operations, r, func(w http.ResponseWriter) http.ResponseWriter {
-			l.ResponseWriter = w
-			return l
-		})
+	answer, panicked := ask.Wrapped(h.operations, r, func(w http.ResponseWriter) http.ResponseWriter {
+		l.ResponseWriter = w
+		return l
 	})
+	h.note(x.r.Context(), st.call.spec, panicked)
 	if _, open = l.Opened(); !open && answer.Status < http.StatusMultipleChoices { // nobody there who serves streams
 		answer = ask.Refusal(fault.ErrInternal)
 	}

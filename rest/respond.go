@@ -81,22 +81,46 @@ func (h *handler) answer(buf []byte, out any) (Answer, error) {
 		return Answer{}, h.internalError("encode the answer", err)
 	}
 	a.ContentType, a.Body = jsonType, body
-	switch {
-	case h.spec.Tagged:
+	if err := h.label(&a, out); err != nil {
+		return Answer{}, err
+	}
+	if h.spec.Cached && !h.spec.Tagged {
+		a.ETag = hashTag(body)
+	}
+	return a, nil
+}
+
+// label says what the answer itself knows of its version and its place.
+func (h *handler) label(a *Answer, out any) (err error) {
+	if h.spec.Tagged {
 		tag := out.(op.Tagged).ETag()
 		if !validTag(tag) {
-			return Answer{}, h.internalError("tag the answer", errors.New("its ETag holds a quote, a space or a control character"))
+			return h.internalError("tag the answer", errors.New("its ETag holds a quote, a space or a control character"))
 		}
 		a.ETag = `"` + tag + `"`
-	case h.spec.Cached:
-		a.ETag = hashTag(body)
 	}
 	if h.spec.Location != "" {
 		if a.Location, err = h.place.of(reflect.ValueOf(out).Elem()); err != nil {
-			return Answer{}, h.internalError("locate the answer", err)
+			return h.internalError("locate the answer", err)
 		}
 	}
-	return a, nil
+	return nil
+}
+
+// give offers an answer, as the value that it is, to who asks within the
+// process: see [scope.Take]. What it says besides is made, and checked, alike.
+func (h *handler) give(w http.ResponseWriter, r *http.Request, out any) (given bool, err error) {
+	if h.spec.Returns != op.JSON || h.spec.SetsCookies || len(r.Header["If-None-Match"]) > 0 || !scope.Takes(w) {
+		return false, nil
+	}
+	a := Answer{Status: h.spec.Status}
+	if err := h.label(&a, out); err != nil {
+		return false, err
+	}
+	if !scope.Take(w, out) {
+		return false, nil
+	}
+	return true, h.send(w, a)
 }
 
 // validTag reports whether a tag can stand between quotes (RFC 9110, section
@@ -127,6 +151,9 @@ const maxPooled = 64 << 10
 func (h *handler) respond(w http.ResponseWriter, r *http.Request, out any) error {
 	if h.spec.Returns == op.FileBytes {
 		return h.sendFile(w, r, out.(*op.File))
+	}
+	if given, err := h.give(w, r, out); given || err != nil {
+		return err
 	}
 	buf := buffers.Get().(*[]byte)
 	a, err := h.answer((*buf)[:0], out)

@@ -54,6 +54,16 @@ func (x *response) Header() http.Header {
 // Fields is Header for those who only set fields; see scope.Fields.
 func (x *response) Fields() http.Header { return x.ResponseWriter.Header() }
 
+// Takes implements [scope.Taker] for who asks within the process.
+func (x *response) Takes() bool { return x.wire == nil && scope.Takes(x.ResponseWriter) }
+
+// Take implements [scope.Taker].
+func (x *response) Take(answer any) (n int, taken bool) {
+	n, taken = x.ResponseWriter.(scope.Taker).Take(answer)
+	x.scope.Bytes += int64(n)
+	return n, taken
+}
+
 func (x *response) WriteHeader(status int) {
 	final := x.scope.Status == 0 && status >= 200
 	if final {

@@ -16,7 +16,21 @@ type Answer struct {
 	Body   bytes.Buffer
 
 	header http.Header
+	taker  Taker
 }
+
+// A Taker makes what it needs of an answer, which is given by a pointer that is
+// no good after the call. It is false if it wants the answer as JSON; else n is
+// how many bytes it made.
+type Taker interface {
+	Take(answer any) (n int, taken bool)
+}
+
+// Takes implements [scope.Taker].
+func (a *Answer) Takes() bool { return a.taker != nil }
+
+// Take implements [scope.Taker].
+func (a *Answer) Take(answer any) (n int, taken bool) { return a.taker.Take(answer) }
 
 // Header implements [http.ResponseWriter].
 func (a *Answer) Header() http.Header { return a.header }
@@ -32,6 +46,9 @@ func (a *Answer) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (a *Answer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
+	if a.Body.Cap() == 0 {
+		a.Body = *bytes.NewBuffer(*rooms.Get().(*[]byte))
+	}
 	return a.Body.Write(b)
 }
 
@@ -40,7 +57,7 @@ func (a *Answer) Write(b []byte) (int, error) {
 func (a *Answer) Release() {
 	room := a.Body.Bytes()[:0]
 	a.Body = bytes.Buffer{}
-	if cap(room) <= maxPooled {
+	if cap(room) > 0 && cap(room) <= maxPooled {
 		rooms.Put(&room)
 	}
 }
@@ -58,14 +75,22 @@ var accept = []string{"application/json, " + fault.MediaType}[:1:1]
 // Handler returns what h answers, and what it panicked with, which is answered
 // as an internal error. Whoever observes h has logged a panic, and panics on with
 // [http.ErrAbortHandler] for the connection that an HTTP request has of its own.
-func Handler(h http.Handler, r *http.Request) (a *Answer, panicked any) {
-	return Wrapped(h, r, func(w http.ResponseWriter) http.ResponseWriter { return w })
+func Handler(h http.Handler, r *http.Request) (a *Answer, panicked any) { return Taken(h, r, nil) }
+
+// Taken is the same for who would rather have the answer as a value, if that
+// can be: t is nil, or takes it, and then there is no body.
+func Taken(h http.Handler, r *http.Request, t Taker) (a *Answer, panicked any) {
+	return answered(h, r, t, func(w http.ResponseWriter) http.ResponseWriter { return w })
 }
 
-// Wrapped is the same for who looks at what is written.
+// Wrapped is Handler for who looks at what is written.
 func Wrapped(h http.Handler, r *http.Request, wrap func(http.ResponseWriter) http.ResponseWriter) (a *Answer, panicked any) {
+	return answered(h, r, nil, wrap)
+}
+
+func answered(h http.Handler, r *http.Request, t Taker, wrap func(http.ResponseWriter) http.ResponseWriter) (a *Answer, panicked any) {
 	r.Header["Accept"] = accept
-	a = &Answer{header: make(http.Header, 8), Body: *bytes.NewBuffer(*rooms.Get().(*[]byte))}
+	a = &Answer{header: make(http.Header, 8), taker: t}
 	defer func() {
 		if panicked = recover(); panicked != nil {
 			a = Refusal(fault.ErrInternal)

@@ -201,6 +201,31 @@ func Fields(w http.ResponseWriter) http.Header {
 	return w.Header()
 }
 
+// A Taker is a writer that takes an answer as the value that it is, from who
+// would write it as JSON: it is asked within the process, by who wants a part of
+// it.
+type Taker interface {
+	// Takes reports whether it wants any.
+	Takes() bool
+	// Take takes an answer, given by a pointer that is no good after the call. It
+	// is false if the answer has to be written as usual; else n is how many bytes
+	// were made of it.
+	Take(answer any) (n int, taken bool)
+}
+
+// Takes reports whether a writer takes values.
+func Takes(w http.ResponseWriter) bool {
+	t, ok := w.(Taker)
+	return ok && t.Takes()
+}
+
+// Take gives a value to a writer that [Takes] it. If it was taken, nothing is left
+// to be written but the head.
+func Take(w http.ResponseWriter, answer any) bool {
+	_, taken := w.(Taker).Take(answer)
+	return taken
+}
+
 // From returns the scope of an observed response, or nil. It looks through
 // writers that offer Unwrap, as http.ResponseController does.
 func From(w http.ResponseWriter) *Scope {
