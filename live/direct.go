@@ -48,44 +48,54 @@ func (d *direct) end(e *ending, traceID string) (sent int) {
 		}
 	}
 	if e.reason == Left || e.reason == Slow {
-		_ = d.conn.CloseNow() // nobody listens
+		d.cut()
 		return sent
 	}
 	d.close(e.closeCode(), e.code())
 	return sent
 }
 
-// watch reads what the caller sends, until the connection ends.
-func (d *direct) watch() {
-	for {
-		m, err := d.next()
-		if err == nil && m.Type != toAuthenticate {
-			err = &violation{websocket.StatusPolicyViolation, "only a token is expected here"}
-		}
-		if err != nil {
-			d.st.stop(endingOf(err))
-			return
-		}
-		if err := d.st.renew(m.Token); err != nil {
-			d.st.stop(&ending{reason: Revoked, err: err})
-			return
-		}
+// watch follows the connection until it ends.
+func (d *direct) watch() { d.lost(d.follow(d.hear)) }
+
+// hear takes a message: the caller may say nothing but a token.
+func (d *direct) hear(text []byte) error {
+	m, err := parse(text)
+	switch {
+	case err != nil:
+		return broken(err)
+	case m.Type != toAuthenticate:
+		return &violation{websocket.StatusPolicyViolation, "only a token is expected here"}
+	}
+	if err := d.st.renew(m.Token); err != nil {
+		d.st.stop(&ending{reason: Revoked, err: err})
+		return errEnded
+	}
+	return nil
+}
+
+func (d *direct) lost(err error) {
+	if !errors.Is(err, errEnded) {
+		d.st.stop(endingOf(err))
 	}
 }
 
-// next reads a message. A violation or what else ends the connection is an
+// next waits for a message. A violation or what else ends the connection is an
 // error.
-func (l *link) next() (message, error) {
-	text, err := l.read()
-	if err != nil {
-		return message{}, err
+func (l *link) next() (m message, err error) {
+	err = l.follow(func(text []byte) error {
+		if m, err = parse(text); err != nil {
+			return broken(err)
+		}
+		return errHeard
+	})
+	if errors.Is(err, errHeard) {
+		return m, nil
 	}
-	m, err := parse(text)
-	if err != nil {
-		return message{}, broken(err)
-	}
-	return m, nil
+	return message{}, err
 }
+
+var errHeard = errors.New("live: a message has come")
 
 // broken is the violation that a message is which cannot be read.
 func broken(err error) *violation {
@@ -155,12 +165,17 @@ func (p *pulse) due(now time.Time) bool {
 	return now.UnixNano() >= next && p.at.CompareAndSwap(next, now.Add(p.every).UnixNano())
 }
 
-// ping drops a caller that does not answer: it reads nothing either.
-func (d *direct) ping(now time.Time) {
-	if d.due(now) {
+// beat asks the caller from time to time whether it is there, and has lost end
+// the connection if it does not answer or read.
+func (p *pulse) beat(l *link, now time.Time, patience time.Duration, lost func()) {
+	if l.silent(now, patience) {
+		go lost()
+		return
+	}
+	if p.due(now) {
 		go func() {
-			if d.link.ping(d.st.h.server.cfg.Patience) != nil {
-				d.st.stop(&ending{reason: Slow})
+			if l.ping(now, patience) != nil {
+				lost()
 			}
 		}()
 	}

@@ -5,11 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"io"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -69,22 +70,31 @@ func hijackerOf(w http.ResponseWriter) (http.Hijacker, bool) {
 	}
 }
 
-// link is the connection of a WebSocket. One goroutine reads it.
+// link is the connection of a WebSocket. One goroutine follows it.
 type link struct {
-	conn    *websocket.Conn
-	raw     net.Conn
-	rate    bucket // of messages that come
-	writing sync.Mutex
+	conn *websocket.Conn
+	tap  *tap
+	aid  aid
+
+	hears func(text []byte) error // gets what comes, while somebody follows
+	err   error                   // of the last message
+
+	unanswered atomic.Int64 // when it was pinged, in Unix nanoseconds; 0 if it has answered
+
+	rating sync.Mutex
+	rate   bucket // of messages that come
+	floods bool   // there were too many that are not passed on
 }
 
 // accept answers the handshake, with a subprotocol if there is one.
 func (s *Server) accept(sc *scope.Scope, w http.ResponseWriter, r *http.Request, protocols ...string) (*link, error) {
 	sc.Lasts = true
-	small := &smallBuffers{ResponseWriter: w}
-	l := &link{rate: bucket{per: s.cfg.MessageRate, level: 2 * float64(s.cfg.MessageRate), at: time.Now()}}
+	small := &smallBuffers{ResponseWriter: w, tap: &tap{patience: s.cfg.Patience, framed: !s.cfg.Compress}}
+	l := &link{aid: s.aid(), rate: bucket{per: s.cfg.MessageRate, level: 2 * float64(s.cfg.MessageRate), at: time.Now()}}
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // checkOrigin has looked at it
-		OnPingReceived:     l.pinged,
+		OnPingReceived:     func(context.Context, []byte) bool { return l.counts() },
+		OnPongReceived:     func(context.Context, []byte) { l.counts() },
 		Subprotocols:       protocols,
 	}
 	if s.cfg.Compress {
@@ -94,26 +104,35 @@ func (s *Server) accept(sc *scope.Scope, w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return nil, err
 	}
-	bound(small.raw)
+	bound(small.tap.Conn)
 	conn.SetReadLimit(s.cfg.MaxMessage)
-	l.conn, l.raw = conn, small.raw
+	l.conn, l.tap = conn, small.tap
 	return l, nil
 }
 
-// pinged has pings count as messages: who floods us with them is not answered.
-func (l *link) pinged(context.Context, []byte) bool { return l.rate.take(time.Now()) }
+// counts has frames that are not passed on count as messages. Who floods us with
+// them is not answered, and loses the connection.
+func (l *link) counts() bool {
+	l.unanswered.Store(0)
+	l.rating.Lock()
+	defer l.rating.Unlock()
+	taken := l.rate.take(time.Now())
+	l.floods = l.floods || !taken
+	return taken
+}
 
 // smallBuffers gives a WebSocket less than the 8 KiB of buffers that net/http
 // hands over: messages are short, most connections idle.
 type smallBuffers struct {
 	http.ResponseWriter
 
-	raw net.Conn
+	tap *tap
 }
 
 const (
-	readBuffer  = 512
-	writeBuffer = 1 << 10
+	readBuffer  = 128
+	writeBuffer = 256 // a control frame is written at once: it has 127 bytes
+	deflated    = 1 << 10
 )
 
 // Hijack implements [http.Hijacker].
@@ -122,34 +141,70 @@ func (s *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s.raw = conn
 	early, _ := rw.Peek(rw.Reader.Buffered()) // it has them
-	in := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn), max(readBuffer, len(early)))
-	_, _ = in.Peek(len(early)) // so that they are in the buffer, where they are looked for
-	return conn, bufio.NewReadWriter(in, bufio.NewWriterSize(conn, writeBuffer)), nil
+	s.tap.Conn, s.tap.ahead = conn, bytes.Clone(early)
+	size := writeBuffer
+	if !s.tap.framed {
+		size = deflated
+	}
+	return s.tap, bufio.NewReadWriter(bufio.NewReaderSize(s.tap, readBuffer), bufio.NewWriterSize(s.tap, size)), nil
 }
 
-// write sends a message. The deadline is the connection's: that of a context
-// would close it, and whoever reads would be told before the writer why.
+// write sends a message.
 func (l *link) write(b []byte, within time.Duration) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if err := l.raw.SetWriteDeadline(time.Now().Add(within)); err != nil {
-		return err
+	if !l.tap.framed {
+		return l.conn.Write(context.Background(), websocket.MessageText, b)
 	}
-	defer func() { _ = l.raw.SetWriteDeadline(time.Time{}) }() // pongs have their own time
-	return l.conn.Write(context.Background(), websocket.MessageText, b)
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	frame := append(appendTextHead((*buf)[:0], len(b)), b...)
+	if cap(frame) <= maxPooled {
+		*buf = frame
+	}
+	return l.tap.send(frame, within)
+}
+
+// follow has hears get what comes, until that or the connection fails.
+func (l *link) follow(hears func(text []byte) error) error {
+	l.hears = hears
+	for {
+		if err := l.tap.wait(); err != nil {
+			return err
+		}
+		if l.aid.have(l); l.err != nil {
+			return l.err
+		}
+	}
+}
+
+// do reads a message, if there is one.
+func (l *link) do() {
+	text, err := l.read()
+	switch {
+	case errors.Is(err, errQuiet):
+		err = nil
+	case err == nil:
+		err = l.hears(text)
+	}
+	l.err = err
 }
 
 // read returns the next message. Its error is a [*violation] if the caller does
 // what it must not.
 func (l *link) read() ([]byte, error) {
 	kind, message, err := l.conn.Read(context.Background())
-	switch {
-	case err != nil:
+	quiet := errors.Is(err, errQuiet)
+	if err != nil && !quiet {
 		return nil, err
-	case !l.rate.take(time.Now()):
+	}
+	l.rating.Lock()
+	floods := l.floods || !quiet && !l.rate.take(time.Now())
+	l.rating.Unlock()
+	switch {
+	case floods:
 		return nil, &violation{websocket.StatusPolicyViolation, fault.ErrLimited.Code()}
+	case quiet:
+		return nil, err
 	case kind != websocket.MessageText:
 		return nil, &violation{websocket.StatusUnsupportedData, "messages are texts"}
 	case !utf8.Valid(message):
@@ -169,15 +224,29 @@ func (v *violation) Error() string { return "websocket: " + v.reason }
 // close ends the connection with a reason, and waits for a moment for the
 // caller's answer.
 func (l *link) close(code websocket.StatusCode, reason string) {
-	_ = l.raw.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
-	_ = l.conn.Close(code, reason)                           // who is gone hears nothing
+	l.tap.hurry()
+	_ = l.conn.Close(code, reason) // who is gone hears nothing
 }
 
-// ping returns an error if the caller does not answer within a time.
-func (l *link) ping(within time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	return l.conn.Ping(ctx)
+// cut ends a connection on which nobody listens.
+func (l *link) cut() { _ = l.conn.CloseNow() }
+
+// ping asks the caller whether it is there, unless it has still to answer, and
+// returns when that is sent.
+func (l *link) ping(now time.Time, within time.Duration) error {
+	if !l.unanswered.CompareAndSwap(0, now.UnixNano()) {
+		return nil
+	}
+	return l.tap.send(ping, within)
+}
+
+// ping is an empty ping.
+var ping = []byte{0x89, 0}
+
+// silent reports whether the caller has not answered a ping within a time.
+func (l *link) silent(now time.Time, within time.Duration) bool {
+	asked := l.unanswered.Load()
+	return asked != 0 && now.UnixNano()-asked > int64(within)
 }
 
 // closeCode is what a WebSocket's end says: the codes of RFC 6455 where they fit,

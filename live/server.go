@@ -4,8 +4,10 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ashlar-go/ashlar/access"
@@ -27,6 +29,8 @@ type Server struct {
 	drained  chan struct{} // closed when none is left; nil until the shutdown
 
 	sockets socketTally
+	hands   []hands
+	asked   atomic.Uint64 // for hands
 }
 
 // member is what may be open: a stream, or a socket that has several.
@@ -43,7 +47,8 @@ type member interface {
 
 // New returns a server of streams. It does nothing until one is open.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg.withDefaults(), origins: map[string]bool{}, open: map[member]struct{}{}, each: map[string]int{}}
+	s := &Server{cfg: cfg.withDefaults(), origins: map[string]bool{}, open: map[member]struct{}{}, each: map[string]int{},
+		hands: make([]hands, runtime.GOMAXPROCS(0))}
 	for _, origin := range cfg.Origins {
 		s.origins[origin] = true
 	}
@@ -74,6 +79,9 @@ func (s *Server) enter(m member) error {
 	s.each[m.owner()]++
 	if !s.sweeping {
 		s.sweeping = true
+		for n := range s.hands {
+			s.hands[n].dismiss(false)
+		}
 		go s.sweep()
 	}
 	return nil

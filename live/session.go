@@ -151,7 +151,7 @@ func (c *session) owner() string { return c.who }
 
 func (*session) alone() bool { return true }
 
-// run reads what the caller sends, until the connection ends.
+// run begins, when it is known who the caller is where that has to be.
 func (c *session) run(anonymous bool) {
 	server := c.server
 	if err := c.speaks.begin(anonymous); err != nil {
@@ -159,20 +159,30 @@ func (c *session) run(anonymous bool) {
 		return
 	}
 	server.sockets.open.Add(1)
-	began := time.Now()
-	for c.ended.Load() == nil {
-		text, err := c.link.Load().read()
-		if err == nil {
-			server.sockets.received.Add(1)
-			err = c.speaks.take(text)
-		}
-		if err != nil {
-			c.stop(endingOf(err))
-			break
-		}
+	go c.listen(time.Now()) // on a stack that is small again
+}
+
+// listen takes what the caller sends, until the connection ends.
+func (c *session) listen(began time.Time) {
+	if err := c.link.Load().follow(c.hear); !errors.Is(err, errEnded) {
+		c.stop(endingOf(err))
 	}
 	c.working.Wait()
-	e := c.ended.Load()
+	c.finish(began)
+}
+
+// hear takes a message.
+func (c *session) hear(text []byte) error {
+	if c.ended.Load() != nil {
+		return errEnded
+	}
+	c.server.sockets.received.Add(1)
+	return c.speaks.take(text)
+}
+
+// finish is what is left to do when nothing is read any more.
+func (c *session) finish(began time.Time) {
+	server, e := c.server, c.ended.Load()
 	server.cfg.Log.InfoContext(c, "socket ended", "reason", e.reason.String(), "code", e.code(),
 		"duration_ms", float64(time.Since(began).Microseconds())/1000, "principal", c.whom.Load().ID, "client_ip", c.Origin.Address)
 	server.sockets.ended[e.reason].Add(1)
@@ -205,7 +215,7 @@ func (c *session) part(e *ending) {
 		_ = l.write(words, lastPatience) // as far as it can be heard
 	}
 	if e.reason == Left || e.reason == Slow {
-		_ = l.conn.CloseNow() // nobody listens
+		l.cut()
 		return
 	}
 	l.close(code, reason)
@@ -239,12 +249,8 @@ func (c *session) check(ctx context.Context, now time.Time) {
 	if c.server.cfg.Authenticate != nil && !c.whom.Load().Anonymous() {
 		c.recheck(ctx)
 	}
-	if l := c.link.Load(); l != nil && c.due(now) {
-		go func() {
-			if l.ping(c.server.cfg.Patience) != nil {
-				c.stop(&ending{reason: Slow})
-			}
-		}()
+	if l := c.link.Load(); l != nil {
+		c.beat(l, now, c.server.cfg.Patience, func() { c.stop(&ending{reason: Slow}) })
 	}
 }
 

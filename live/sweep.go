@@ -23,6 +23,9 @@ func (s *Server) sweep() {
 		}
 		s.check(all, now)
 		clear(all)
+		for n := range s.hands {
+			s.hands[n].dismiss(false)
+		}
 	}
 }
 
@@ -31,6 +34,9 @@ func (s *Server) rest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweeping = len(s.open) > 0
+	for n := range s.hands {
+		s.hands[n].dismiss(!s.sweeping)
+	}
 	return !s.sweeping
 }
 
@@ -65,7 +71,7 @@ func (st *stream) check(ctx context.Context, now time.Time) {
 		}
 	}
 	if w, ok := st.wireOf().(*direct); ok {
-		w.ping(now)
+		w.beat(w.link, now, st.h.server.cfg.Patience, func() { st.stop(&ending{reason: Slow}) })
 	}
 }
 

@@ -56,7 +56,7 @@ func (st *stream) listen(s *scope.Scope, w http.ResponseWriter, r *http.Request)
 	}
 	s.Status = http.StatusOK
 	bound(conn)
-	line := &line{st: st, conn: conn}
+	line := &line{st: st, conn: conn, aid: st.h.server.aid()}
 	st.wired(line)
 	if err := line.write(appendResponse(w.Header(), retry), st.h.server.cfg.Patience); err != nil {
 		return nil, err
@@ -71,10 +71,12 @@ func (st *stream) listen(s *scope.Scope, w http.ResponseWriter, r *http.Request)
 type line struct {
 	st   *stream
 	conn net.Conn
+	aid  aid
 
 	mu     sync.Mutex
 	broken bool
 	in     [32]byte // of what should not come
+	lives  bool     // a beat was sent
 }
 
 func (l *line) write(b []byte, within time.Duration) error {
@@ -117,12 +119,20 @@ func (l *line) watch() {
 		n, err := l.conn.Read(l.in[:])
 		heard += n
 		quiet := errors.Is(err, os.ErrDeadlineExceeded)
-		if err != nil && !quiet || quiet && !l.st.write(l, beat) {
+		if err != nil && !quiet {
 			break
+		}
+		if quiet {
+			if l.aid.have(l); !l.lives {
+				break
+			}
 		}
 	}
 	l.st.stop(&ending{reason: Left})
 }
+
+// do sends a beat.
+func (l *line) do() { l.lives = l.st.write(l, beat) }
 
 // held is an answer that goes on inside its request.
 type held struct {

@@ -103,17 +103,23 @@ func (k Kind[P, M]) follow(ctx context.Context, h *Hub, at place, yield func(Ite
 	l := h.listen(at)
 	defer h.leave(at, l)
 	scope.Opened(ctx)
+	done := ctx.Done()
 	for {
-		changes, err := l.next(ctx)
-		if err != nil {
-			return // ctx has ended, which is no failure
-		}
-		for _, c := range changes {
-			if item, ok := itemOf[P, M](c); ok && !yield(item, nil) {
-				return
-			}
+		changes := l.next(done)
+		if changes == nil || !give(changes, yield) {
+			return // that ctx has ended is no failure
 		}
 	}
+}
+
+// give yields items, on a stack of which nothing is left while nothing happens.
+func give[P, M any](changes []*change, yield func(Item[P, M], error) bool) bool {
+	for _, c := range changes {
+		if item := itemOf[P, M](c); item != nil && !yield(*item, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // Say tells everybody who listens to a room, whoever says it.
@@ -141,30 +147,33 @@ func encode(v any, most int, what string) (json.RawMessage, error) {
 	return text, nil
 }
 
-// itemOf is a change for a listener. Those after the first have what the first
-// made of it.
-func itemOf[P, M any](c *change) (i Item[P, M], ok bool) {
-	c.once.Do(func() { c.item, c.readable = decode[P, M](c) })
-	if i, ok := c.item.(Item[P, M]); ok {
-		return i, c.readable
+// itemOf is a change for a listener, or nil where it cannot be read. Those after
+// the first have what the first made of it.
+func itemOf[P, M any](c *change) *Item[P, M] {
+	c.once.Do(func() {
+		aside(func() { c.item = decode[P, M](c) })
+	})
+	if i, ok := c.item.(*Item[P, M]); ok {
+		return i
 	}
 	return decode[P, M](c) // two kinds of one name and other types
 }
 
 // decode leaves out what another version of the program says and this one
 // cannot read.
-func decode[P, M any](c *change) (i Item[P, M], ok bool) {
-	i = Item[P, M]{What: c.what, From: c.from, origin: c}
+func decode[P, M any](c *change) *Item[P, M] {
+	i := &Item[P, M]{What: c.what, From: c.from, origin: c}
 	switch c.what {
 	case Here:
 		i.Members = membersOf[P](c.members)
 	case Joined, Left:
 		i.Member = &membersOf[P](c.members)[0]
 	case Said:
-		i.Said = new(M)
-		return i, json.Unmarshal(c.said, i.Said) == nil
+		if i.Said = new(M); json.Unmarshal(c.said, i.Said) != nil {
+			return nil
+		}
 	}
-	return i, true
+	return i
 }
 
 func membersOf[P any](known []known) []Member[P] {

@@ -1,7 +1,6 @@
 package room
 
 import (
-	"context"
 	"encoding/json"
 	"sync"
 )
@@ -17,9 +16,8 @@ type change struct {
 	from    string
 	said    json.RawMessage
 
-	once     sync.Once
-	item     any // an Item, once somebody has asked for it
-	readable bool
+	once sync.Once
+	item any // an *Item, once somebody has asked for it
 }
 
 // listener is somebody who is told of a room.
@@ -81,16 +79,16 @@ func (l *listener) tell(c *change) {
 	}
 }
 
-// next waits for changes.
-func (l *listener) next(ctx context.Context) ([]*change, error) {
+// next waits for changes, and returns none once done is closed.
+func (l *listener) next(done <-chan struct{}) []*change {
 	for {
 		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case <-done:
+			return nil
 		case <-l.ready:
 		}
 		if list := l.take(); len(list) > 0 {
-			return list, nil
+			return list
 		}
 	}
 }
@@ -102,14 +100,27 @@ func (l *listener) take() (list []*change) {
 		list, l.unread = l.unread, nil
 	}
 	l.mu.Unlock()
-	if !anew {
-		return list
+	if anew {
+		aside(func() { list = l.begin() })
 	}
+	return list
+}
+
+// begin returns who is here, and what was said since.
+func (l *listener) begin() []*change {
 	l.h.mu.Lock() // nothing is told meanwhile
 	defer l.h.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list = append([]*change{{what: Here, members: l.r.all()}}, l.unread...)
+	list := append([]*change{{what: Here, members: l.r.all()}}, l.unread...)
 	l.unread, l.anew = nil, false
 	return list
+}
+
+// aside does something on a stack of its own. That of a listener, which waits
+// for hours, would stay as large as it once had to be.
+func aside(f func()) {
+	var done sync.WaitGroup
+	done.Go(f)
+	done.Wait()
 }
