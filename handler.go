@@ -30,7 +30,7 @@ func (a *App) Handler() (http.Handler, error) {
 	mux := &serve.Mux{}
 	cfg := rest.Config{
 		Policy: a.Policy, Authenticate: a.authenticate, Challenge: a.scheme.Challenge,
-		Gate: a.gateOf, Limits: a.limits, Places: a.placesOf,
+		Gate: a.gateOf, Limits: answerLimits{a.limits}, Places: a.placesOf,
 		Cache: a.caching, Stale: db.Stale, Idempotency: a.keys, FingerprintKey: a.fingerprintKey, Log: a.Log,
 	}
 	for _, o := range a.operations {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 	"github.com/ashlar-go/ashlar/limit"
 	"github.com/ashlar-go/ashlar/metric"
 	"github.com/ashlar-go/ashlar/op"
@@ -17,7 +18,8 @@ import (
 )
 
 // limits holds every caller of the app to a rate, whatever the operations
-// themselves declare. It implements [rest.Limits].
+// themselves declare. It implements [live.Limits], and as answerLimits
+// [rest.Limits].
 type limits struct {
 	store     limit.Store
 	principal limiter // signed-in callers, by their id
@@ -152,31 +154,77 @@ func (l *limits) enterSignIn(ctx context.Context) error {
 // none, because no server made it out, shares with all who have none.
 func networkOf(ctx context.Context) string { return limit.Network(access.OriginOf(ctx).Address) }
 
-// Knock implements [rest.Limits].
+// Knock implements [live.Limits].
 func (l *limits) Knock(ctx context.Context, header http.Header) error {
+	left, err := l.knock(ctx)
+	if left.due {
+		left.setFields(header)
+	}
+	return err
+}
+
+// Enter implements [live.Limits].
+func (l *limits) Enter(ctx context.Context, header http.Header, refused error) error {
+	left, err := l.enter(ctx, refused)
+	if left.due {
+		left.setFields(header)
+	}
+	return err
+}
+
+// answerLimits are the limits as [rest.Limits]: the header is asked for only
+// where there is something to say.
+type answerLimits struct{ *limits }
+
+// Knock implements [rest.Limits].
+func (l answerLimits) Knock(ctx context.Context, w http.ResponseWriter) error {
+	left, err := l.knock(ctx)
+	if left.due {
+		left.setFields(scope.Fields(w))
+	}
+	return err
+}
+
+// Enter implements [rest.Limits].
+func (l answerLimits) Enter(ctx context.Context, w http.ResponseWriter, refused error) error {
+	left, err := l.enter(ctx, refused)
+	if left.due {
+		left.setFields(scope.Fields(w))
+	}
+	return err
+}
+
+// left is what a caller has left of a limit.
+type left struct {
+	due    bool // it has to be told
+	of     *limit.Limiter
+	result limit.Result
+}
+
+func (l *left) setFields(header http.Header) { l.of.SetFields(header, l.result) }
+
+func (l *limits) knock(ctx context.Context) (left, error) {
 	until := l.suspects.Load()
 	if until == 0 {
-		return nil
+		return left{}, nil
 	}
 	if int64(time.Since(l.start)) > until {
 		l.suspects.CompareAndSwap(until, 0)
-		return nil
+		return left{}, nil
 	}
 	result, err := l.refused.Look(ctx, networkOf(ctx))
 	switch {
 	case err != nil:
-		return fault.ErrUnavailable.Wrap(err)
+		return left{}, fault.ErrUnavailable.Wrap(err)
 	case !result.OK:
-		l.refused.SetFields(header, result)
-		return l.refused.Refusal(result)
+		return left{true, l.refused.Limiter, result}, l.refused.Refusal(result)
 	}
-	return nil
+	return left{}, nil
 }
 
-// Enter implements [rest.Limits].
-func (l *limits) Enter(ctx context.Context, header http.Header, refused error) error {
+func (l *limits) enter(ctx context.Context, refused error) (left, error) {
 	if refused != nil {
-		return l.count(ctx, refused)
+		return left{}, l.count(ctx, refused)
 	}
 	limiter, who := l.address, access.From(ctx).ID
 	if who != "" {
@@ -186,17 +234,15 @@ func (l *limits) Enter(ctx context.Context, header http.Header, refused error) e
 	}
 	result, err := limiter.Take(ctx, who)
 	if err != nil {
-		return fault.ErrUnavailable.Wrap(err)
+		return left{}, fault.ErrUnavailable.Wrap(err)
 	}
-	if !result.OK || result.Remaining < limiter.Rate().Most()/2 {
-		// Fields cost every answer something, and tell nothing to whoever is
-		// far from the limit.
-		limiter.SetFields(header, result)
-	}
+	// Fields cost every answer something, and tell nothing to whoever is far
+	// from the limit.
+	has := left{!result.OK || result.Remaining < limiter.Rate().Most()/2, limiter.Limiter, result}
 	if !result.OK {
-		return limiter.Refusal(result)
+		return has, limiter.Refusal(result)
 	}
-	return nil
+	return has, nil
 }
 
 // count charges the address for a credential that was no good. To have none

@@ -9,9 +9,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/ashlar-go/ashlar"
@@ -21,6 +24,7 @@ import (
 	"github.com/ashlar-go/ashlar/logs"
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
+	"github.com/ashlar-go/ashlar/serve"
 	"github.com/ashlar-go/ashlar/trace"
 )
 
@@ -148,3 +152,48 @@ type status struct {
 }
 
 func (s *status) WriteHeader(code int) { s.code = code }
+
+// TestTheWholeStackAnswersInOnePiece holds that nothing in the stack asks for
+// the header of an answer that is known as a whole. Who does makes every
+// request dearer, and the answer tells: net/http puts the date behind its own
+// fields, and not in front of ours.
+func TestTheWholeStackAnswersInOnePiece(t *testing.T) {
+	t.Parallel()
+	stack, token := stacked(t)
+	server := serve.New(stack, serve.Config{Addr: "127.0.0.1:0"})
+	addr, err := server.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/state", ""},
+		{"GET", "/quotes/quo_1", ""},
+		{"POST", "/quotes", quoteBody},
+	} {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer %s\r\nAccept: application/json\r\n", c.method, c.path, token)
+		if c.body != "" {
+			fmt.Fprintf(conn, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(c.body))
+		}
+		fmt.Fprintf(conn, "\r\n%s", c.body)
+		answer, err := io.ReadAll(conn)
+		_ = conn.Close()
+		lines := strings.Split(string(answer), "\r\n")
+		if err != nil || len(lines) < 4 || !strings.HasPrefix(lines[0], "HTTP/1.1 20") ||
+			!strings.HasPrefix(lines[1], "Date: ") || lines[2] != "Connection: close" || lines[3] != "X-Content-Type-Options: nosniff" {
+			t.Errorf("%s %s: %v\n%s", c.method, c.path, err, answer)
+		}
+	}
+}

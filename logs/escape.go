@@ -13,19 +13,21 @@ const digits = "0123456789abcdef"
 // terminal: printable ASCII but for the quote and the backslash.
 func plain(c byte) bool { return c-' ' < 0x7f-' ' && c != '"' && c != '\\' }
 
-// plainStart returns the length of the plain beginning of s, in eights, at
-// which nearly all texts end.
+// plainStart returns the length of the plain beginning of s, in eights: of
+// nearly all texts with that many bytes the whole.
 func plainStart(s string) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		eight := s[i : i+8]
+	for i < len(s) && len(s) >= 8 {
+		at := min(i, len(s)-8) // the last eight may have been looked at before in part
+		eight := s[at : at+8]
 		w := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |
 			uint64(eight[4])<<32 | uint64(eight[5])<<40 | uint64(eight[6])<<48 | uint64(eight[7])<<56
 		quote, slash := w^ones*'"', w^ones*'\\'
 		if ((quote-ones)&^quote|(slash-ones)&^slash|(w-ones*' ')&^w|(w+ones)|w)&highs != 0 {
 			break
 		}
+		i = at + 8
 	}
 	return i
 }

@@ -102,7 +102,11 @@ type handler struct {
 	input   *input.Input
 	encoder *codec.Encoder
 	headers []headerValue
-	place   location
+	// The same for an answer that is sent as a whole: see [scope.Answer].
+	cacheControl string
+	lines        []byte
+
+	place location
 }
 
 func (h *handler) compileAccess() error {
@@ -154,14 +158,21 @@ func (h *handler) context(s *scope.Scope, r *http.Request) (context.Context, con
 	return s, func() {}
 }
 
+// serve and the functions below it have a deferred call each at most: a
+// function with several, and many ways out, pays for keeping account of them.
 func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
-	if h.gate != nil {
-		if err := h.gate.Enter(ctx); err != nil {
-			return err
-		}
-		defer h.gate.Leave()
+	if h.gate == nil {
+		return h.admitted(ctx, s, w, r)
 	}
-	if err := h.admit(ctx, s, scope.Fields(w), r); err != nil {
+	if err := h.gate.Enter(ctx); err != nil {
+		return err
+	}
+	defer h.gate.Leave()
+	return h.admitted(ctx, s, w, r)
+}
+
+func (h *handler) admitted(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
+	if err := h.admit(ctx, s, w, r); err != nil {
 		return err
 	}
 	if h.spec.Returns == op.JSON && !input.Accepts(r.Header["Accept"], jsonType) {
@@ -172,34 +183,42 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		return err
 	}
 	call := h.spec.NewCall()
-	taken := false
-	defer func() {
-		if !taken {
-			call.Release()
-		}
-	}()
+	taken, err := h.take(ctx, s, w, r, call, body)
+	if !taken { // nor after a panic: who knows who has it then
+		call.Release()
+	}
+	return err
+}
+
+// take reads the input and answers, from what is kept or by the call. It
+// reports whether somebody else has the call now.
+func (h *handler) take(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call, body []byte) (taken bool, err error) {
 	if err := h.input.Read(r, r.URL.RawQuery, body, call.In()); err != nil {
-		return err
+		return false, err
 	}
 	if h.quota != nil && h.spec.CountsInput() {
 		if err := h.quota.Take(ctx, scope.Fields(w), call.In()); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if h.answers != nil {
-		taken, err = h.serveKept(ctx, s, w, r, call)
-		return err
+		return h.serveKept(ctx, s, w, r, call)
 	}
 	ctx, err = h.precondition(ctx, r)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if h.places != nil {
-		if err := h.places.Enter(ctx); err != nil {
-			return err
-		}
-		defer h.places.Leave()
+	if h.places == nil {
+		return false, h.run(ctx, s, w, r, call, body)
 	}
+	if err := h.places.Enter(ctx); err != nil {
+		return false, err
+	}
+	defer h.places.Leave()
+	return false, h.run(ctx, s, w, r, call, body)
+}
+
+func (h *handler) run(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call, body []byte) error {
 	if len(h.spec.Invalidates) > 0 {
 		call = invalidating{call, h}
 	}
@@ -218,10 +237,10 @@ func (h *handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 
 // admit finds out who is asking, whether they may, and whether they do not ask
 // too often.
-func (h *handler) admit(ctx context.Context, s *scope.Scope, header http.Header, r *http.Request) error {
-	err := h.identify(ctx, s, header, r)
+func (h *handler) admit(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
+	err := h.identify(ctx, s, w, r)
 	if h.limits != nil {
-		err = h.limits.Enter(ctx, header, err)
+		err = h.limits.Enter(ctx, w, err)
 	}
 	switch {
 	case err != nil:
@@ -229,18 +248,18 @@ func (h *handler) admit(ctx context.Context, s *scope.Scope, header http.Header,
 	case h.spec.Access != op.ByEveryone && !s.Principal.Granted.Has(h.needs):
 		return fault.ErrDenied.Because("This needs the permission %s.", list(h.spec.Permissions))
 	case h.quota != nil: // those who may not must not spend what others may
-		return h.quota.Take(ctx, header, nil)
+		return h.quota.Take(ctx, scope.Fields(w), nil)
 	}
 	return nil
 }
 
 // identify finds out who is asking, where that matters.
-func (h *handler) identify(ctx context.Context, s *scope.Scope, header http.Header, r *http.Request) error {
+func (h *handler) identify(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request) error {
 	if !h.spec.Asks() {
 		return nil
 	}
 	if h.limits != nil {
-		if err := h.limits.Knock(ctx, header); err != nil {
+		if err := h.limits.Knock(ctx, w); err != nil {
 			return err
 		}
 	}

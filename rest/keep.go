@@ -208,14 +208,25 @@ func (t traced) Value(key any) any {
 }
 
 func (h *handler) sendKept(w http.ResponseWriter, r *http.Request, k *Kept) {
-	header := w.Header()
+	etag := ""
+	if k.etag != nil {
+		etag = k.etag[0]
+	}
+	known := etag != "" && noneMatch(r, etag)
+	if !known && h.spec.Returns == op.JSON && scope.Send(w, r, scope.Answer{
+		Status: h.spec.Status, ContentType: jsonType, ETag: etag,
+		CacheControl: h.cacheControl, Lines: h.lines, Body: k.body,
+	}) {
+		return
+	}
+	header := scope.Fields(w)
 	h.setHeaders(header, "")
 	if k.etag != nil {
 		header["Etag"] = k.etag
-		if noneMatch(r, k.etag[0]) {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
+	}
+	if known {
+		w.WriteHeader(http.StatusNotModified)
+		return
 	}
 	if h.spec.Returns == op.JSON {
 		header["Content-Type"] = jsonValue

@@ -10,16 +10,18 @@ import (
 
 // Limits hold callers to what the service can bear. Its methods get the
 // request's context, which knows the origin and, once there is one, the
-// principal, and the header of the response, to add fields to; an error ends
-// the request. They are safe for concurrent use.
+// principal, and the response, to whose header they may add fields; an error
+// ends the request. An answer whose header nobody asks for is sent quicker, so
+// they ask for it only if they have something to add. They are safe for
+// concurrent use.
 type Limits interface {
 	// Knock is asked before a credential is looked at: whoever had too many
 	// refused should not have another verified.
-	Knock(ctx context.Context, header http.Header) error
+	Knock(ctx context.Context, w http.ResponseWriter) error
 	// Enter is told how that went: refused is the error of Knock or of
 	// Config.Authenticate, or nil when the principal is known or the operation
 	// is public. When refused is not nil it returns refused or another error.
-	Enter(ctx context.Context, header http.Header, refused error) error
+	Enter(ctx context.Context, w http.ResponseWriter, refused error) error
 	// Quota returns what takes calls off the operation's quotas. It is called
 	// once, when the handler is made; its error is a mistake in the
 	// declaration.

@@ -31,14 +31,16 @@ func (g *gatekeeper) at(step string, header http.Header) error {
 	return nil
 }
 
-func (g *gatekeeper) Knock(_ context.Context, h http.Header) error { return g.at("knock", h) }
+func (g *gatekeeper) Knock(_ context.Context, w http.ResponseWriter) error {
+	return g.at("knock", w.Header())
+}
 
-func (g *gatekeeper) Enter(ctx context.Context, h http.Header, refused error) error {
+func (g *gatekeeper) Enter(ctx context.Context, w http.ResponseWriter, refused error) error {
 	if refused != nil {
 		g.asked = append(g.asked, "refused")
 		return refused
 	}
-	return g.at("enter "+access.From(ctx).ID, h)
+	return g.at("enter "+access.From(ctx).ID, w.Header())
 }
 
 func (g *gatekeeper) Quota(*op.Spec) (rest.Quota, error) { return g, nil }

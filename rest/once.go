@@ -74,7 +74,7 @@ func (h *handler) serveOnce(ctx context.Context, s *scope.Scope, w http.Response
 		}
 		return fault.Write(w, p)
 	}
-	return h.send(w, *answer)
+	return h.send(w, r, *answer)
 }
 
 // refusalIn returns the problem that a stored refusal is.

@@ -41,6 +41,11 @@ func (h *handler) compileAnswer() error {
 	s := h.spec
 	add := func(name, value string) {
 		h.headers = append(h.headers, headerValue{name, []string{value}[:1:1]})
+		if name == "Cache-Control" {
+			h.cacheControl = value
+		} else {
+			h.lines = append(append(append(append(h.lines, name...), ": "...), value...), "\r\n"...)
+		}
 	}
 	if s.Cached {
 		add("Cache-Control", cacheControl(s.CacheFor))
@@ -120,7 +125,7 @@ func (h *handler) give(w http.ResponseWriter, r *http.Request, out any) (given b
 	if !scope.Take(w, out) {
 		return false, nil
 	}
-	return true, h.send(w, a)
+	return true, h.send(w, r, a)
 }
 
 // validTag reports whether a tag can stand between quotes (RFC 9110, section
@@ -168,7 +173,7 @@ func (h *handler) respond(w http.ResponseWriter, r *http.Request, out any) error
 			http.SetCookie(w, c)
 		}
 	}
-	err = h.send(w, a)
+	err = h.send(w, r, a)
 	if cap(a.Body) > cap(*buf) && cap(a.Body) <= maxPooled {
 		*buf = a.Body[:0]
 	}
@@ -196,7 +201,13 @@ func (h *handler) setHeaders(header http.Header, but string) {
 	}
 }
 
-func (h *handler) send(w http.ResponseWriter, a Answer) error {
+func (h *handler) send(w http.ResponseWriter, r *http.Request, a Answer) error {
+	if !a.Replayed && scope.Send(w, r, scope.Answer{
+		Status: a.Status, ContentType: a.ContentType, ETag: a.ETag, Location: a.Location,
+		CacheControl: h.cacheControl, Lines: h.lines, Body: a.Body,
+	}) {
+		return nil
+	}
 	header := scope.Fields(w)
 	h.setHeaders(header, "")
 	if a.Replayed {

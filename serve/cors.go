@@ -121,16 +121,17 @@ var (
 
 // dress gives an answer what lets a page read it. A cache must know that it
 // differs by origin, even if this request has none.
-func (c *CORS) dress(h http.Header, r *http.Request) {
+func (c *CORS) dress(x *response, r *http.Request) {
 	origin := r.Header["Origin"]
 	if len(origin) == 0 && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return // nothing that is kept
 	}
-	h["Vary"] = varyOrigin
+	x.vary()
 	if len(origin) != 1 {
 		return
 	}
 	if allowed := c.origins[origin[0]]; allowed != nil {
+		h := x.Fields()
 		h["Access-Control-Allow-Origin"] = allowed
 		h["Access-Control-Expose-Headers"] = c.expose
 		if c.credentials {

@@ -92,7 +92,7 @@ func (o *observer) report(x *response, r *http.Request) {
 		Status:    s.Status,
 		Bytes:     s.Bytes,
 		Received:  r.ContentLength,
-		Duration:  end.Sub(x.start),
+		Duration:  end.Sub(x.scope.Begin),
 		Code:      s.Code,
 		RequestID: s.RequestID,
 		TraceID:   s.TraceID,

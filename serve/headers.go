@@ -59,7 +59,7 @@ func (x *response) undress(r *http.Request) {
 	clear(h)
 	x.dressed = false
 	if x.obs.cors != nil {
-		x.obs.cors.dress(h, r)
+		x.obs.cors.dress(x, r)
 	}
 }
 

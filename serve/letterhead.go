@@ -138,6 +138,9 @@ func (c *guarded) writeHead(x *response, p []byte) (int, error) {
 		return c.Conn.Write(p) // not the response itself
 	}
 	c.answer.Store(nil)
+	if x.letter != nil {
+		return c.writeLetter(x, p, line)
+	}
 	room := heads.Get().(*[]byte)
 	defer heads.Put(room)
 	b := (*room)[:0]

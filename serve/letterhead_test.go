@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +38,93 @@ func answers(t *testing.T) map[string]http.HandlerFunc {
 		_ = buf.Flush()
 		_ = c.Close()
 	}
+	// whole sends an answer in one piece where the writer takes it, and in
+	// pieces elsewhere: for the client it must be the same.
+	whole := func(w http.ResponseWriter, r *http.Request, a scope.Answer) {
+		if scope.Send(w, r, a) {
+			return
+		}
+		h := scope.Fields(w)
+		for name, value := range map[string]string{
+			"Content-Type": a.ContentType, "Etag": a.ETag, "Location": a.Location, "Cache-Control": a.CacheControl,
+		} {
+			if value != "" {
+				h.Set(name, value)
+			}
+		}
+		if len(a.Lines) > 0 {
+			h.Add("Vary", "Authorization")
+		}
+		h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+		w.WriteHeader(a.Status)
+		_, _ = w.Write(a.Body)
+	}
+	plain := scope.Answer{Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{"a":1}`)}
 	return map[string]http.HandlerFunc{
+		"whole": func(w http.ResponseWriter, r *http.Request) { whole(w, r, plain) },
+		"whole, with all fields": func(w http.ResponseWriter, r *http.Request) {
+			whole(w, r, scope.Answer{
+				Status: http.StatusCreated, ContentType: "text/plain", ETag: `"1"`, Location: "/things/1",
+				CacheControl: "private", Lines: []byte("Vary: Authorization\r\n"), Body: []byte("made"),
+			})
+		},
+		"whole, long": func(w http.ResponseWriter, r *http.Request) {
+			a := plain
+			a.Body = make([]byte, 50_000)
+			whole(w, r, a)
+		},
+		"whole, too long": func(w http.ResponseWriter, r *http.Request) {
+			a := plain
+			a.Body = make([]byte, 100_000)
+			whole(w, r, a)
+		},
+		"whole, without a body": func(w http.ResponseWriter, r *http.Request) {
+			a := plain
+			a.Body = nil
+			whole(w, r, a)
+		},
+		"whole, of an unusual status": func(w http.ResponseWriter, r *http.Request) {
+			a := plain
+			a.Status = 599
+			whole(w, r, a)
+		},
+		"whole, not modified": func(w http.ResponseWriter, r *http.Request) {
+			a := plain
+			a.Status, a.Body = http.StatusNotModified, nil
+			whole(w, r, a)
+		},
+		"whole, the body read": func(w http.ResponseWriter, r *http.Request) {
+			a := plain
+			a.Body, _ = io.ReadAll(r.Body)
+			whole(w, r, a)
+		},
+		"whole, the header seen": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Seen", "yes")
+			whole(w, r, plain)
+		},
+		"whole, changed too late": func(w http.ResponseWriter, r *http.Request) {
+			whole(w, r, plain)
+			w.Header().Set("Cache-Control", "public")
+		},
+		"whole, flushed": func(w http.ResponseWriter, r *http.Request) {
+			whole(w, r, plain)
+			w.(http.Flusher).Flush()
+		},
+		"whole, written to again": func(w http.ResponseWriter, r *http.Request) {
+			whole(w, r, plain)
+			if _, err := io.WriteString(w, "more"); !errors.Is(err, http.ErrContentLength) {
+				t.Errorf("a whole answer can be written to: %v", err)
+			}
+		},
+		"whole, with a line break": func(w http.ResponseWriter, r *http.Request) {
+			a := plain
+			a.Location = "/\r\nSet-Cookie: a=b"
+			whole(w, r, a)
+		},
+		"whole, with a deadline": func(w http.ResponseWriter, r *http.Request) {
+			whole(w, r, plain)
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))
+		},
 		"nothing": func(http.ResponseWriter, *http.Request) {},
 		"a body":  func(w http.ResponseWriter, _ *http.Request) { say(w) },
 		"fields only": func(w http.ResponseWriter, _ *http.Request) {

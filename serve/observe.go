@@ -109,6 +109,9 @@ func Observe(next http.Handler, o Observer) http.Handler {
 	}
 	for i := range obs.headers {
 		obs.letterhead = obs.headers[i].append(obs.letterhead)
+		if obs.headers[i].name == "Cache-Control" {
+			obs.cacheControl = 1 << i
+		}
 	}
 	if o.Log != nil {
 		obs.log = o.Log.Handler()
@@ -130,8 +133,9 @@ type observer struct {
 	peers    []netip.Prefix
 	refusals *fault.Form // nil for problem documents
 
-	letterhead []byte // of all headers
-	date       date
+	letterhead   []byte // of all headers
+	cacheControl byte   // the bit of that one in response.ours
+	date         date
 }
 
 func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) { o.serve(w, r, nil) }
@@ -139,7 +143,8 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) { o.serve(w
 // serve answers a request that came by the given connection, if that is known
 // and w is net/http's own.
 func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
-	x := &response{ResponseWriter: w, start: time.Now(), obs: o, wire: by}
+	x := &response{ResponseWriter: w, obs: o, wire: by}
+	x.scope.Begin = time.Now()
 	x.scope.Init(r.Context())
 	o.identify(x, r)
 	x.scope.Origin = access.Origin{
@@ -148,7 +153,7 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 	}
 	x.problems = o.refusals == nil || fault.NamesProblem(r.Header["Accept"])
 	if o.cors != nil {
-		o.cors.dress(x.Fields(), r)
+		o.cors.dress(x, r)
 	}
 	defer o.finish(x, r)
 
@@ -177,7 +182,7 @@ func (o *observer) identify(x *response, r *http.Request) {
 		s.Trace = trace.New()
 	}
 	s.Trace = s.Trace.WithSampled(o.tracer.Sample(s.Trace, parent.Valid(), o.follows(r.RemoteAddr)))
-	o.tracer.Begin(&s.Spans, s.Trace, parent.SpanID, x.start)
+	o.tracer.Begin(&s.Spans, s.Trace, parent.SpanID, x.scope.Begin)
 	s.TraceID = s.Trace.TraceIDString()
 	s.RequestID = s.TraceID
 	if ids := h["X-Request-Id"]; len(ids) == 1 && safeID(ids[0]) {

@@ -2,10 +2,10 @@ package serve
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/scope"
@@ -17,13 +17,15 @@ import (
 type response struct {
 	http.ResponseWriter
 	scope scope.Scope
-	start time.Time
 	obs   *observer
 	wire  *wire // nil if net/http writes all headers
 
-	problems bool // failures are problem documents, whatever the observer's form
-	dressed  bool // the map has the headers that every response has
-	ours     byte // of them, those that the connection writes: see settle
+	problems bool    // failures are problem documents, whatever the observer's form
+	varies   bool    // by Origin, which the map is not told before it is asked for
+	touched  bool    // somebody has asked for the map
+	dressed  bool    // it has the headers that every response has
+	ours     byte    // of them, those that the connection writes: see settle
+	letter   *letter // the whole answer, where there is one: see Send
 }
 
 // Scope returns the scope of the request; see scope.From.
@@ -52,7 +54,24 @@ func (x *response) Header() http.Header {
 }
 
 // Fields is Header for those who only set fields; see scope.Fields.
-func (x *response) Fields() http.Header { return x.ResponseWriter.Header() }
+func (x *response) Fields() http.Header {
+	h := x.ResponseWriter.Header()
+	if !x.touched {
+		x.touched = true
+		if x.varies {
+			h["Vary"] = varyOrigin
+		}
+	}
+	return h
+}
+
+// vary says that the answer differs by Origin.
+func (x *response) vary() {
+	x.varies = true
+	if x.touched {
+		x.Fields()["Vary"] = varyOrigin
+	}
+}
 
 // Takes implements [scope.Taker] for who asks within the process.
 func (x *response) Takes() bool { return x.wire == nil && scope.Takes(x.ResponseWriter) }
@@ -94,6 +113,9 @@ func (x *response) draining() <-chan struct{} {
 }
 
 func (x *response) Write(b []byte) (int, error) {
+	if x.letter != nil {
+		return 0, http.ErrContentLength
+	}
 	x.begin()
 	n, err := x.ResponseWriter.Write(b)
 	x.scope.Bytes += int64(n)
@@ -102,14 +124,21 @@ func (x *response) Write(b []byte) (int, error) {
 
 // ReadFrom keeps sendfile within reach of io.Copy.
 func (x *response) ReadFrom(src io.Reader) (int64, error) {
+	if x.letter != nil {
+		return 0, http.ErrContentLength
+	}
 	x.begin()
 	n, err := io.Copy(x.ResponseWriter, src)
 	x.scope.Bytes += n
 	return n, err
 }
 
-// FlushError sends what is buffered.
+// FlushError sends what is buffered. A whole answer is sent when its handler
+// returns, which is now.
 func (x *response) FlushError() error {
+	if x.letter != nil {
+		return nil
+	}
 	x.begin()
 	return http.NewResponseController(x.ResponseWriter).Flush()
 }
@@ -128,6 +157,9 @@ func (x *response) Report(r *http.Request) {
 // Hijack hands over the connection, for protocols that leave HTTP. It is the
 // one inside: what this package knows of a connection is about HTTP.
 func (x *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if x.letter != nil {
+		return nil, nil, errAnswered
+	}
 	conn, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
 	if err == nil {
 		conn, x.scope.Lasts = inside(conn), true
@@ -137,6 +169,8 @@ func (x *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	return conn, rw, err
 }
+
+var errAnswered = errors.New("serve: the request was answered; its connection cannot be taken over")
 
 func (x *response) begin() {
 	if x.scope.Status == 0 {

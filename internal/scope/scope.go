@@ -32,11 +32,12 @@ type Scope struct {
 	Spans     trace.Recording  // what is written down of it; inactive leaves it to nobody
 	Principal access.Principal // set once by whoever authenticates; anonymous leaves it to the parent
 
-	Operation string // name of the declared operation, once it is known
-	Code      string // code of the fault that was answered, or empty
-	Status    int    // status sent, or 0 while none is
-	Bytes     int64  // body bytes sent
-	Meter     any    // what counts the request, once it is routed; its maker's own
+	Begin     time.Time // when it came, for its time-out; zero if nobody has looked
+	Operation string    // name of the declared operation, once it is known
+	Code      string    // code of the fault that was answered, or empty
+	Status    int       // status sent, or 0 while none is
+	Bytes     int64     // body bytes sent
+	Meter     any       // what counts the request, once it is routed; its maker's own
 
 	parent   context.Context
 	mu       sync.Mutex
@@ -61,12 +62,16 @@ func New(parent context.Context) *Scope {
 	return s
 }
 
-// SetTimeout bounds the request's work to d from now, or to the deadline it
-// already has if that is sooner. The bound costs nothing until somebody calls
+// SetTimeout bounds the request's work to d from its begin, or from now if that
+// is not known, or to the deadline it already has if that is sooner. The bound costs nothing until somebody calls
 // Done: no timer runs before. Call it before the context is handed on; a
 // channel that Done returned earlier does not learn of it.
 func (s *Scope) SetTimeout(d time.Duration) {
-	deadline := time.Now().Add(d)
+	begin := s.Begin
+	if begin.IsZero() {
+		begin = time.Now()
+	}
+	deadline := begin.Add(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.deadline.IsZero() || deadline.Before(s.deadline) {

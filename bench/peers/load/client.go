@@ -89,11 +89,11 @@ func (c *client) ask() (refused bool, err error) {
 	if _, err := c.conn.Write(c.call.raw); err != nil {
 		return false, fmt.Errorf("send: %w", err)
 	}
-	status, err := c.status()
+	status, length, chunked, err := c.head()
 	if err != nil {
 		return false, fmt.Errorf("read an answer: %w", err)
 	}
-	body, err := c.body()
+	body, err := c.body(length, chunked)
 	if err != nil {
 		return false, fmt.Errorf("read a body: %w", err)
 	}
@@ -106,23 +106,53 @@ func (c *client) ask() (refused bool, err error) {
 	return false, fmt.Errorf("answered %d, not %d: %.200s", status, c.call.status, body)
 }
 
-func (c *client) status() (int, error) {
-	line, err := c.in.ReadSlice('\n')
-	if err != nil {
-		return 0, err
+// head reads a head. One that has come as a whole and states a length, as
+// nearly all do, is not read line by line: an answer with many fields would
+// otherwise be charged to its server twice.
+func (c *client) head() (status, length int, chunked bool, err error) {
+	if _, err := c.in.Peek(1); err != nil {
+		return 0, 0, false, err
 	}
+	buf, _ := c.in.Peek(c.in.Buffered()) // what is buffered is there
+	if end := bytes.Index(buf, []byte("\r\n\r\n")); end > 0 {
+		if at, ok := lengthOf(buf[:end+len("\r\n")]); ok {
+			if status, err = statusOf(buf); err == nil {
+				if length, err = strconv.Atoi(string(at)); err == nil {
+					_, err = c.in.Discard(end + len("\r\n\r\n"))
+				}
+			}
+			return status, length, false, err
+		}
+	}
+	line, err := c.in.ReadSlice('\n')
+	if err == nil {
+		if status, err = statusOf(line); err == nil {
+			length, chunked, err = c.header()
+		}
+	}
+	return status, length, chunked, err
+}
+
+func statusOf(line []byte) (int, error) {
 	if len(line) < len("HTTP/1.1 200") {
 		return 0, fmt.Errorf("status line %q", line)
 	}
 	return strconv.Atoi(string(line[9:12]))
 }
 
-// body reads the rest of the answer, and returns what it has of a short one.
-func (c *client) body() ([]byte, error) {
-	length, chunked, err := c.header()
-	if err != nil {
-		return nil, err
+// lengthOf returns the length that a head states, if it does so as servers do.
+func lengthOf(head []byte) (value []byte, ok bool) {
+	for _, name := range [...]string{"\r\nContent-Length: ", "\r\ncontent-length: "} {
+		if at := bytes.Index(head, []byte(name)); at > 0 {
+			value, _, ok = bytes.Cut(head[at+len(name):], []byte("\r"))
+			return value, ok
+		}
 	}
+	return nil, false
+}
+
+// body reads the rest of the answer, and returns what it has of a short one.
+func (c *client) body(length int, chunked bool) ([]byte, error) {
 	if !chunked {
 		return c.discard(length)
 	}

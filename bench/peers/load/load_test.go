@@ -1,7 +1,10 @@
 package load_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -127,5 +130,46 @@ func TestStreamsAreHeldAndCounted(t *testing.T) {
 		if got := release(); got != want {
 			t.Errorf("%d alive, not %d", got, want)
 		}
+	}
+}
+
+// TestHeadsInEveryForm has heads that come in pieces, in another spelling,
+// without a length, and one whose length is another field's.
+func TestHeadsInEveryForm(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	answers := []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nCONTENT-LENGTH:2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nX-Content-Length: 9\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nContent-", "Length: 2\r\n\r", "\nok",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno",
+	}
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		in := bufio.NewReader(c)
+		for _, text := range answers {
+			if strings.HasPrefix(text, "HTTP") {
+				if _, err := http.ReadRequest(in); err != nil {
+					return
+				}
+			}
+			_, _ = io.WriteString(c, text)
+			time.Sleep(time.Millisecond) // so that pieces come as pieces
+		}
+	}()
+	_, err = load.Closed(t.Context(), l.Addr().String(), load.NewCall("GET", "/", http.StatusOK, ""), 1, time.Minute)
+	if err == nil || !strings.Contains(err.Error(), "answered 503, not 200: no") {
+		t.Errorf("it should end at the last answer, and not with %v", err)
 	}
 }

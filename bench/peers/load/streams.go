@@ -76,15 +76,12 @@ func (c *client) begin() error {
 	if _, err := c.conn.Write(c.call.raw); err != nil {
 		return err
 	}
-	status, err := c.status()
+	status, _, _, err := c.head()
 	if err != nil {
 		return err
 	}
 	if status != c.call.status {
 		return fmt.Errorf("answered %d, not %d", status, c.call.status)
-	}
-	if _, _, err := c.header(); err != nil {
-		return err
 	}
 	_, err = c.in.ReadSlice(':') // of ": here"
 	return err

@@ -34,10 +34,7 @@ func run(ctx context.Context) error {
 	}
 	defer app.Close()
 	app.Trace(otlp.New(ctx))
-	service, err := newService(app.DB)
-	if err != nil {
-		return err
-	}
+	service := service{app.DB}
 	app.Grant("merchant", read, write)
 	app.Grant("auditor", read)
 	app.Grant("guest")

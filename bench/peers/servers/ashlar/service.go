@@ -10,7 +10,6 @@ import (
 	"github.com/ashlar-go/ashlar"
 	"github.com/ashlar-go/ashlar/access"
 	"github.com/ashlar-go/ashlar/bench/peers/shop"
-	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/db"
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/id"
@@ -81,21 +80,8 @@ func (in *order) quote() shop.Payment {
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// service is the business. Its cache is the framework's own, with the size and
-// the time of the one that the other Go peers have.
-type service struct {
-	db   *db.DB
-	held *cache.View[shop.Payment]
-}
-
-func newService(d *db.DB) (service, error) {
-	c, err := cache.New(cache.Config{MaxEntries: 10_000})
-	if err != nil {
-		return service{}, err
-	}
-	held, err := cache.Of(c, cache.Rules[shop.Payment]{Name: "payments", TTL: 5 * time.Second})
-	return service{d, held}, err
-}
+// service is the business.
+type service struct{ db *db.DB }
 
 func (s service) module() ashlar.Module {
 	return ashlar.Module{
@@ -110,7 +96,8 @@ func (s service) module() ashlar.Module {
 			op.Stream("payments.watch", "GET /v1/events", s.watch, op.Allow(read)),
 			op.Query("payments.recent", "GET /v1/recent", s.recent, op.Allow(read)),
 			op.Query("categories", "GET /v1/categories", s.categories, op.Public()),
-			op.Query("payments.cached", "GET /v1/cached/{id}", s.cached, op.Allow(read), op.Fails(errNotFound)),
+			op.Query("payments.cached", "GET /v1/cached/{id}", s.get, op.Allow(read), op.Fails(errNotFound),
+				op.Cache(0, op.Keep(5*time.Second), op.OneForAccount())),
 		},
 		Migrations: migrations,
 	}
@@ -151,10 +138,6 @@ func (s service) get(ctx context.Context, in byID) (shop.Payment, error) {
 		return shop.Payment{}, errNotFound
 	}
 	return r.payment(), err
-}
-
-func (s service) cached(ctx context.Context, in byID) (shop.Payment, error) {
-	return s.held.Get(ctx, in.ID, func(ctx context.Context) (shop.Payment, error) { return s.get(ctx, in) })
 }
 
 func (s service) list(ctx context.Context, in op.Paging) (op.Page[shop.Payment], error) {
