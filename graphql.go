@@ -49,7 +49,7 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config
 	var errs []error
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		pattern := method + " " + graphqlPath
-		errs = append(errs, mux.Handle(pattern, a.meters.meter(pattern, serve.WithScope(h), method)))
+		errs = append(errs, mux.Handle(pattern, a.meters.meter(pattern, h, method)))
 	}
 	if own.Introspection {
 		page := graphql.Page()

@@ -41,6 +41,9 @@ var passedOn = []string{"User-Agent", "X-Forwarded-For", "X-Forwarded-Proto", "F
 // the others in the query or the body.
 func (h *Handler) request(ctx context.Context, x *exchange, st *step) (*http.Request, error) {
 	header := make(http.Header, 8)
+	if u, target, ok := h.plainTarget(st, x.vars); ok {
+		return h.requestTo(ctx, x, st.call.spec, u, target, nil, header), nil
+	}
 	given, err := h.members(st, x, func(name, value string) {
 		if value != "" {
 			header[name] = []string{value}
@@ -62,6 +65,11 @@ func (h *Handler) requestOf(ctx context.Context, x *exchange, s *op.Spec, given 
 	if err != nil {
 		return nil, fault.ErrMalformed.Because("The arguments make no path of this operation.")
 	}
+	return h.requestTo(ctx, x, s, u, target, body, header), nil
+}
+
+// requestTo is a request of an operation to where its arguments say.
+func (h *Handler) requestTo(ctx context.Context, x *exchange, s *op.Spec, u *url.URL, target string, body []byte, header http.Header) *http.Request {
 	for _, name := range passedOn {
 		if values := x.r.Header[name]; len(values) > 0 {
 			header[name] = values
@@ -86,7 +94,7 @@ func (h *Handler) requestOf(ctx context.Context, x *exchange, s *op.Spec, given 
 		header["Content-Type"] = []string{"application/json"}
 		r.Body, r.ContentLength = unclosed{bytes.NewReader(body)}, int64(len(body))
 	}
-	return r, nil
+	return r
 }
 
 type unclosed struct{ *bytes.Reader }

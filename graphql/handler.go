@@ -65,10 +65,23 @@ type exchange struct {
 	r *http.Request
 	// events says that the caller takes server-sent events.
 	events bool
-	scope  *scope.Scope // nil where nobody observes
+	scope  *scope.Scope    // nil where nobody observes
+	within context.Context // is the scope, or derived from it
 	asked  asked
-	plan   *plan
-	vars   variables
+	// document is what is asked, where the request was recognised, and room that
+	// in which its body lies.
+	document *document
+	room     *[]byte
+	plan     *plan
+	vars     variables
+}
+
+// context is what the operations are asked with.
+func (x *exchange) context() context.Context {
+	if x.scope != nil {
+		return x.within
+	}
+	return x.r.Context()
 }
 
 // ServeHTTP answers GET and POST as GraphQL over HTTP says.
@@ -78,6 +91,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{r: r, scope: scope.From(w), events: takesEvents(r)}
+	defer x.release()
+	x.observe()
 	media, err := negotiate(r)
 	if err != nil {
 		h.refuse(w, x, jsonType, err)
@@ -98,6 +113,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.stream(w, x)
 }
 
+// observe has the operations find what was observed of the request, where that
+// is not in its context yet.
+func (x *exchange) observe() {
+	if x.scope == nil {
+		return
+	}
+	if x.within = x.r.Context(); scope.Context(x.within) != x.scope {
+		x.scope.Init(x.within)
+		x.within = x.scope
+	}
+}
+
 // prepare reads a request up to the plan that answers it.
 func (h *Handler) prepare(w http.ResponseWriter, x *exchange) error {
 	if err := h.read(w, x); err != nil {
@@ -108,36 +135,22 @@ func (h *Handler) prepare(w http.ResponseWriter, x *exchange) error {
 
 // compile finds the plan for what is asked.
 func (h *Handler) compile(x *exchange) error {
-	if err := h.recall(&x.asked); err != nil {
-		return err
-	}
-	var room [512]byte
-	key := append(append(append(room[:0], x.asked.operation...), 0), x.asked.query...)
-	d, known := h.documents.get(key)
-	if !known {
-		text, unread := textOf(x.asked.query)
-		name, unnamed := textOf(x.asked.operation)
-		if err := errors.Join(unread, unnamed); err != nil {
-			return fault.ErrMalformed.Because("A text of the request cannot be read.").Wrap(err)
-		}
-		var err error
-		if d, err = h.parse(text, name); err != nil {
+	d, err := x.document, error(nil)
+	if d == nil {
+		if d, err = h.find(&x.asked); err != nil {
 			return err
-		}
-		if len(key) <= largestKept {
-			h.documents.put(string(key), d)
 		}
 	}
 	if x.r.Method == http.MethodGet && d.operation.Operation == ast.Mutation {
 		return mutationByGet
 	}
-	var err error
 	if x.vars, err = h.schema.coerce(d.operation, x.asked.variables); err != nil {
 		return err
 	}
 	for _, name := range d.conditions {
 		// Fragments that this operation does not use have variables of others.
-		if _, decided := x.vars[name].(bool); !decided && d.operation.VariableDefinitions.ForName(name) != nil {
+		on, _ := x.vars.of(name)
+		if _, decided := on.(bool); !decided && d.operation.VariableDefinitions.ForName(name) != nil {
 			return refused(ErrVariables, d.operation.Position, "The variable $"+name+" decides what is left out, and cannot be null.")
 		}
 	}
@@ -145,6 +158,34 @@ func (h *Handler) compile(x *exchange) error {
 		return err
 	}
 	return h.refuseCost(x.plan, x.vars)
+}
+
+// find returns the document of a request.
+func (h *Handler) find(a *asked) (*document, error) {
+	if err := h.recall(a); err != nil {
+		return nil, err
+	}
+	var room [512]byte
+	key := a.appendKey(room[:0])
+	if d, known := h.documents.get(key); known {
+		return d, nil
+	}
+	text, unread := textOf(a.query)
+	name, unnamed := textOf(a.operation)
+	if err := errors.Join(unread, unnamed); err != nil {
+		return nil, fault.ErrMalformed.Because("A text of the request cannot be read.").Wrap(err)
+	}
+	d, err := h.parse(text, name)
+	if err == nil && len(key) <= largestKept {
+		h.documents.put(string(key), d)
+	}
+	return d, err
+}
+
+// appendKey appends what a document is kept by: its texts as JSON, in which
+// there is no NUL.
+func (a *asked) appendKey(b []byte) []byte {
+	return append(append(append(b, a.operation...), 0), a.query...)
 }
 
 // largestKept is the length of a document above which it is not kept.
@@ -263,7 +304,7 @@ func (h *Handler) resolve(x *exchange, st *step, res *result) {
 	if !st.call.empty {
 		res.picker = st.picker(st.resumed(x.vars))
 	}
-	answer := h.ask(x.r.Context(), x, st, res)
+	answer := h.ask(x.context(), x, st, res)
 	res.header = answer.Header()
 	switch {
 	case answer.Status >= http.StatusMultipleChoices:
@@ -273,7 +314,7 @@ func (h *Handler) resolve(x *exchange, st *step, res *result) {
 		res.data = []byte("true")
 	case !res.picked:
 		res.room = buffers.Get().(*[]byte)
-		res.data, res.failures = h.projected(x.r.Context(), x, st, res.room, answer.Body.Bytes(), &trail{name: st.name})
+		res.data, res.failures = h.projected(x.context(), x, st, res.room, answer.Body.Bytes(), &trail{name: st.name})
 		answer.Release()
 	}
 }

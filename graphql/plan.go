@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"net/url"
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -37,6 +38,8 @@ type step struct {
 
 	call      *field // of the root: who answers
 	pickers   [2]*codec.Picker
+	route     *url.URL // where it asks, if all arguments are in the query
+	query     []sent
 	arguments ast.ArgumentList
 	given     ast.ArgumentDefinitionList
 
@@ -133,6 +136,7 @@ func (c *compiler) compile() (*plan, error) {
 			}
 			c.look(st, g)
 			st.choose()
+			st.address(s)
 		}
 		p.root = append(p.root, st)
 	}

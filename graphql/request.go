@@ -36,7 +36,7 @@ type asked struct {
 	// What names the plan is kept as it was sent, as JSON: texts that are known
 	// need not be read again. Nil is for what was not sent.
 	query, operation json.RawMessage
-	variables        map[string]any
+	variables        variables
 	hash             string // of a text that was sent before
 	after            string // the id of the item after which a subscription goes on
 }
@@ -137,12 +137,15 @@ func (h *Handler) readBody(w http.ResponseWriter, x *exchange) error {
 	if x.r.Header.Get("Content-Encoding") != "" {
 		return fault.ErrUnsupported.Because("A request has no Content-Encoding.")
 	}
-	body, err := bodyOf(w, x.r, h.limits.Body)
+	body, err := x.bodyOf(w, h.limits.Body)
 	if err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			return fault.ErrTooLarge.Because("A request has at most %d bytes.", h.limits.Body)
 		}
 		return fault.ErrMalformed.Because("The body could not be read.").Wrap(err)
+	}
+	if x.document = h.remembered(body, &x.asked); x.document != nil {
+		return nil
 	}
 	return x.asked.read(body)
 }
@@ -159,14 +162,27 @@ func isJSON(types []string) bool {
 	return err == nil && kind == jsonType && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
-// bodyOf reads a body, into room of its size where that was said.
-func bodyOf(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	if r.ContentLength < 0 || r.ContentLength > most {
-		return io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+// bodyOf reads the body, into room of its size where that was said.
+func (x *exchange) bodyOf(w http.ResponseWriter, most int64) ([]byte, error) {
+	length := x.r.ContentLength
+	if length < 0 || length > most {
+		return io.ReadAll(http.MaxBytesReader(w, x.r.Body, most))
 	}
-	body := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(r.Body, body)
+	x.room = buffers.Get().(*[]byte)
+	if int64(cap(*x.room)) < length {
+		*x.room = make([]byte, length)
+	}
+	body := (*x.room)[:length]
+	_, err := io.ReadFull(x.r.Body, body)
 	return body, err
+}
+
+// release gives the room of the body back, in which the question lies.
+func (x *exchange) release() {
+	if x.room != nil && cap(*x.room) <= maxPooled {
+		buffers.Put(x.room)
+	}
+	x.room, x.asked.query, x.asked.operation = nil, nil, nil
 }
 
 // read reads a request as JSON.
@@ -174,16 +190,16 @@ func (a *asked) read(body []byte) error {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return fault.ErrMalformed.Because("The body is not one valid JSON text.")
 	}
-	var room [4]string // as many as there may be
+	var room [4][]byte // as many as there may be
 	names := room[:0]
 	var refused error
 	if !members(body, func(name, value []byte) bool {
-		if slices.Contains(names, string(name)) {
+		if slices.ContainsFunc(names, func(earlier []byte) bool { return bytes.Equal(earlier, name) }) {
 			refused = fault.ErrMalformed.Because("The body has a member twice.")
 			return false
 		}
 		refused = a.take(string(name), value)
-		names = append(names, string(name))
+		names = append(names, name)
 		return refused == nil
 	}) {
 		return fault.ErrMalformed.Because("The body must be one object; a list of requests is not taken.")
@@ -241,14 +257,14 @@ func textOf(value json.RawMessage) (text string, err error) {
 }
 
 // readObject reads an object, its numbers as they are written. It is valid JSON.
-func readObject(value json.RawMessage, into *map[string]any) error {
+func readObject(value json.RawMessage, into *variables) error {
 	switch {
 	case isNull(value):
 		return nil
 	case value[0] != '{':
 		return errType
 	}
-	all := map[string]any{}
+	var all variables
 	var err error
 	members(value, func(name, v []byte) bool {
 		key := string(name)
@@ -256,7 +272,8 @@ func readObject(value json.RawMessage, into *map[string]any) error {
 			key, err = textOf(slices.Concat([]byte(`"`), name, []byte(`"`)))
 		}
 		if err == nil {
-			all[key], err = valueOf(v)
+			all = append(all, variable{name: key})
+			all[len(all)-1].value, err = valueOf(v)
 		}
 		return err == nil
 	})
@@ -289,18 +306,19 @@ func valueOf(value json.RawMessage) (v any, err error) {
 // readExtensions finds the hash of a text that is kept, and where a subscription
 // goes on.
 func (a *asked) readExtensions(value json.RawMessage) error {
-	var all map[string]any
+	var all variables
 	if err := readObject(value, &all); err != nil {
 		return err
 	}
-	if after, given := all["after"]; given {
+	if after, given := all.of("after"); given {
 		text, is := after.(string)
 		if !is {
 			return errType
 		}
 		a.after = text
 	}
-	persisted, _ := all["persistedQuery"].(map[string]any)
+	said, _ := all.of("persistedQuery")
+	persisted, _ := said.(map[string]any)
 	if persisted == nil {
 		return nil
 	}
@@ -358,16 +376,35 @@ func hashTag(body []byte) string {
 
 // send writes an answer whole.
 func send(w http.ResponseWriter, media string, status int, body []byte) {
-	sendRaw(w, media+"; charset=utf-8", status, body)
+	said := saidJSON
+	if media == ownType {
+		said = saidOwn
+	}
+	sendRaw(w, said, status, body)
 }
 
-func sendRaw(w http.ResponseWriter, contentType string, status int, body []byte) {
+// What answers say of themselves, shared by all: the capacities equal the
+// lengths, so that appending copies.
+var (
+	saidJSON   = []string{jsonType + "; charset=utf-8"}[:1:1]
+	saidOwn    = []string{ownType + "; charset=utf-8"}[:1:1]
+	saidEvents = []string{eventType}[:1:1]
+)
+
+func sendRaw(w http.ResponseWriter, contentType []string, status int, body []byte) {
 	header := scope.Fields(w)
-	header["Content-Type"] = []string{contentType}
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Content-Type"] = contentType
+	if len(body) > sniffed {
+		// net/http counts short answers itself, and would chunk longer ones.
+		header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) //nolint:gosec,nolintlint // JSON or events, and it says so; the linter sees it at times
 }
+
+// sniffed is the size below which net/http knows the whole answer before it
+// writes the header.
+const sniffed = 2048
 
 // buffers hold answers while they are written.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -47,6 +48,7 @@ type field struct {
 	empty bool // answers nothing: true is its value
 	key, match string // arguments for Idempotency-Key and If-Match, or empty
 
+	route    *url.URL // see routeOf
 	compiled sync.Once
 	encodes  *codec.Encoder
 }
@@ -152,7 +154,7 @@ func (b *builder) root(text *strings.Builder, o op.Operation) {
 		b.errs = append(b.errs, o.Mistakef("the GraphQL field %s is already taken by %s", name, twin.spec.Name))
 		return
 	}
-	f := &field{name: name, spec: s, empty: s.Returns == op.Nothing, paged: s.Kind != op.IsStream && op.ItemOf(s.Out) != nil && pages(s.In)}
+	f := &field{name: name, spec: s, empty: s.Returns == op.Nothing, route: routeOf(s), paged: s.Kind != op.IsStream && op.ItemOf(s.Out) != nil && pages(s.In)}
 	b.fields[name] = f
 	b.docs = s.Docs
 	describe(text, "  ", strings.TrimSpace(s.Summary+"\n\n"+s.Description))

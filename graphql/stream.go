@@ -20,11 +20,13 @@ import (
 // subscription, as GraphQL over SSE has it.
 func (h *Handler) stream(w http.ResponseWriter, x *exchange) {
 	if x.r.Method == http.MethodHead {
-		sendRaw(w, eventType, http.StatusOK, nil)
+		sendRaw(w, saidEvents, http.StatusOK, nil)
 		return
 	}
 	// It is kept as long as the stream is, the answer's buffers need not be.
 	observed := x.scope
+	x.release()
+	x.within = nil
 	x.r, x.scope = x.r.WithContext(scope.Outside(x.r.Context())), nil
 	x.r.Body = http.NoBody
 	if observed != nil && observed.Trace.Valid() {
@@ -157,5 +159,5 @@ const complete = "event: complete\ndata:\n\n"
 func sendEvents(w http.ResponseWriter, result []byte) {
 	header := scope.Fields(w)
 	header["Cache-Control"] = []string{"no-store"}
-	sendRaw(w, eventType, http.StatusOK, append(sse.Append(nil, "", "next", result), complete...))
+	sendRaw(w, saidEvents, http.StatusOK, append(sse.Append(nil, "", "next", result), complete...))
 }

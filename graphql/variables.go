@@ -10,19 +10,56 @@ import (
 )
 
 // variables holds those of a request as they go on: those that were left out
-// and have no default are missing.
-type variables map[string]any
+// and have no default are missing. There are few, and a list finds them sooner
+// than a map is made.
+type variables []variable
+
+type variable struct {
+	name  string
+	value any
+}
+
+// of returns a variable, and false if it is missing. Of two with one name it is
+// the last, as in JSON.
+func (vars variables) of(name string) (value any, present bool) {
+	for i := len(vars) - 1; i >= 0; i-- {
+		if vars[i].name == name {
+			return vars[i].value, true
+		}
+	}
+	return nil, false
+}
+
+// finder returns what finds variables of a request, however many were sent.
+func (vars variables) finder() func(name string) (value any, present bool) {
+	if len(vars) <= manyVariables {
+		return vars.of
+	}
+	byName := make(map[string]any, len(vars))
+	for _, v := range vars {
+		byName[v.name] = v.value
+	}
+	return func(name string) (any, bool) {
+		value, present := byName[name]
+		return value, present
+	}
+}
+
+const manyVariables = 16
 
 // coerce holds the variables of a request to their types. Errors name the
 // variable, never its value.
-func (s *schema) coerce(operation *ast.OperationDefinition, given map[string]any) (variables, error) {
-	vars := variables{}
+func (s *schema) coerce(operation *ast.OperationDefinition, given variables) (variables, error) {
+	if len(operation.VariableDefinitions) == 0 {
+		return nil, nil
+	}
+	vars, find := make(variables, 0, len(operation.VariableDefinitions)), given.finder()
 	for _, v := range operation.VariableDefinitions {
-		value, present := given[v.Variable]
+		value, present := find(v.Variable)
 		switch {
 		case present:
 		case v.DefaultValue != nil:
-			vars[v.Variable] = literal(v.DefaultValue, nil)
+			vars = append(vars, variable{v.Variable, literal(v.DefaultValue, nil)})
 			continue
 		case v.Type.NonNull:
 			return nil, refused(ErrVariables, v.Position, "The variable $"+v.Variable+" is required.")
@@ -33,7 +70,7 @@ func (s *schema) coerce(operation *ast.OperationDefinition, given map[string]any
 		if !ok {
 			return nil, refused(ErrVariables, v.Position, "The variable $"+v.Variable+" is not a valid "+v.Type.String()+".")
 		}
-		vars[v.Variable] = fitting
+		vars = append(vars, variable{v.Variable, fitting})
 	}
 	return vars, nil
 }
@@ -125,7 +162,8 @@ func (s *schema) fitsLeaf(name string, value any) bool {
 func literal(v *ast.Value, vars variables) any {
 	switch v.Kind {
 	case ast.Variable:
-		return vars[v.Raw]
+		value, _ := vars.of(v.Raw)
+		return value
 	case ast.IntValue, ast.FloatValue:
 		return json.Number(v.Raw)
 	case ast.BooleanValue:
@@ -156,7 +194,7 @@ func missing(v *ast.Value, vars variables) bool {
 	if v.Kind != ast.Variable {
 		return false
 	}
-	_, present := vars[v.Raw]
+	_, present := vars.of(v.Raw)
 	return !present
 }
 
@@ -165,7 +203,8 @@ func missing(v *ast.Value, vars variables) bool {
 func (s *schema) place(t *ast.Type, v *ast.Value, vars variables) any {
 	switch {
 	case v.Kind == ast.Variable:
-		return listed(t, vars[v.Raw]) // the rest has been seen to
+		value, _ := vars.of(v.Raw)
+		return listed(t, value) // the rest has been seen to
 	case v.Kind == ast.NullValue:
 		return nil
 	case t.Elem != nil && v.Kind == ast.ListValue:
@@ -206,7 +245,7 @@ func (d *document) decided(vars variables) string {
 	b := make([]byte, len(d.conditions))
 	for i, name := range d.conditions {
 		b[i] = '0'
-		if vars[name] == true {
+		if on, _ := vars.of(name); on == true {
 			b[i] = '1'
 		}
 	}
