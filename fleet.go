@@ -74,7 +74,10 @@ func (f *fleet) admin() (http.Handler, error) {
 		mux.Handle("PUT /log/level", level),
 		mux.Handle("DELETE /log/level", level),
 	)
-	return serve.Observe(mux, serve.Observer{}), err
+	return serve.Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer f.parent.Rest()
+		mux.ServeHTTP(w, r)
+	}), serve.Observer{}), err
 }
 
 // askTimeout bounds what a worker may take to answer its parent.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -177,7 +176,7 @@ func (f *fleet) tell(ctx context.Context) {
 	f.health.Started()
 	f.warn(f.manager.Ready(fmt.Sprintf("serving with %d workers", f.cfg.Workers)))
 	go f.manager.KeepAlive(ctx, func() bool { return true })
-	debug.FreeOSMemory()
+	f.parent.Rest()
 	<-f.parent.Stopping()
 	f.health.Draining()
 	f.warn(f.manager.Stopping())

@@ -145,6 +145,7 @@ func (c *Control) Serve(ctx context.Context, p *Parent, stopped <-chan struct{})
 			defer end()
 			if u, ok := conn.(*net.UnixConn); ok && sameUser(u) {
 				client{p, conn, json.NewEncoder(conn), new(sync.Mutex)}.answer(ctx, stopped)
+				p.Rest()
 			}
 		})
 	}

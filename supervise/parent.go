@@ -25,6 +25,7 @@ type Parent struct {
 	rolling  sync.Mutex // held by the one reload or replacement under way
 	ready    chan struct{}
 	stopping chan struct{}
+	rest     chan struct{}
 	turn     atomic.Uint64 // of the worker to whom a connection is sent next
 	writing  sync.Mutex    // of Output
 	retiring sync.WaitGroup
@@ -54,7 +55,7 @@ func New(cfg Config) (*Parent, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parent{cfg: cfg, ready: make(chan struct{}), stopping: make(chan struct{}), leaving: map[*child]struct{}{}, started: time.Now()}
+	p := &Parent{cfg: cfg, ready: make(chan struct{}), stopping: make(chan struct{}), rest: make(chan struct{}, 1), leaving: map[*child]struct{}{}, started: time.Now()}
 	if p.path, err = lookUp(cfg.Program); err != nil {
 		return nil, err
 	}
@@ -139,6 +140,16 @@ func (p *Parent) Stop() {
 	p.mu.Unlock()
 	if stop != nil {
 		stop(nil)
+	}
+}
+
+// Rest tells the parent that a burst of work is over, such as an answer for which
+// much was read, so that it soon gives back the memory that this took. It would
+// notice within a second.
+func (p *Parent) Rest() {
+	select {
+	case p.rest <- struct{}{}:
+	default: // it was told
 	}
 }
 

@@ -61,7 +61,7 @@ func (p *Parent) Reload(ctx context.Context, progress func(string)) error {
 		<-c.exited
 	}
 	took := time.Since(begun).Round(time.Millisecond)
-	letGo() // of what starting them has touched
+	p.Rest()
 	p.cfg.Log.Info("reloaded", "program", p.path, "took", took.String())
 	progress(fmt.Sprintf("reloaded in %s", took))
 	return nil
@@ -125,20 +125,26 @@ func (p *Parent) rollBack(ctx context.Context, n int, old *program, cause error,
 }
 
 // watch looks at the workers once in a second, and replaces one that holds too
-// much memory.
+// much memory. It keeps the parent's own low as well.
 func (p *Parent) watch(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	var rested, slim time.Time
+	var rested time.Time
+	var slim lean
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.rest:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(max(restSoon, slim.pause())): // what comes with it is over by then
+			}
+			slim.keep()
+			continue
 		case <-tick.C:
-		}
-		if time.Since(slim) > letGoEvery {
-			letGo()
-			slim = time.Now()
+			slim.keep()
 		}
 		for _, s := range p.slots {
 			c := s.child.Load()
@@ -160,10 +166,10 @@ func (p *Parent) watch(ctx context.Context) {
 }
 
 const (
-	lookEvery  = time.Second
-	letGoEvery = time.Minute
-	restAfter  = 30 * time.Second // a replacement that failed is not tried at once
-	youngest   = 5 * time.Second  // a worker is not replaced for memory while it is younger
+	lookEvery = time.Second
+	restSoon  = 50 * time.Millisecond
+	restAfter = 30 * time.Second // a replacement that failed is not tried at once
+	youngest  = 5 * time.Second  // a worker is not replaced for memory while it is younger
 )
 
 func (c *child) over(most int64) bool {
