@@ -24,13 +24,23 @@ func TestWatchingAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := testing.AllocsPerRun(50, work)
+	before := fewest(work)
 	seen := 0
 	d.Watch(func(context.Context, db.Event) { seen++ })
-	if got := testing.AllocsPerRun(50, work); got != before {
+	if got := fewest(work); got > before {
 		t.Errorf("%v allocations when watched, %v when not", got, before)
 	}
 	if seen == 0 {
 		t.Error("the watcher was told of nothing")
 	}
+}
+
+// fewest is how often f allocates where nobody else does: others, as the
+// goroutine that commits, can only add to what is counted.
+func fewest(f func()) float64 {
+	least := testing.AllocsPerRun(50, f)
+	for range 9 {
+		least = min(least, testing.AllocsPerRun(50, f))
+	}
+	return least
 }

@@ -13,12 +13,18 @@ const digits = "0123456789abcdef"
 // terminal: printable ASCII but for the quote and the backslash.
 func plain(c byte) bool { return c-' ' < 0x7f-' ' && c != '"' && c != '\\' }
 
-// plainStart returns the length of the plain beginning of s, in eights: of
-// nearly all texts with that many bytes the whole.
+// plainStart returns a length of s up to which it is plain: nearly always the
+// whole. It looks at eight bytes at a time.
 func plainStart(s string) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
-	for i < len(s) && len(s) >= 8 {
+	if len(s) < 8 {
+		for i < len(s) && plain(s[i]) {
+			i++
+		}
+		return i
+	}
+	for i < len(s) {
 		at := min(i, len(s)-8) // the last eight may have been looked at before in part
 		eight := s[at : at+8]
 		w := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |

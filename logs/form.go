@@ -29,6 +29,7 @@ type Form struct {
 
 type formField struct {
 	key    []byte // with all that stands between it and the value before
+	quoted []byte // the same with the quote that begins a text
 	hidden bool
 }
 
@@ -57,7 +58,8 @@ func (h *Handler) Form(message string, keys ...string) *Form {
 	for _, key := range keys {
 		before := len(line.buf)
 		line.key(key)
-		f.fields = append(f.fields, formField{bytes.Clone(line.buf[before:]), h.redact.hides(key)})
+		name := bytes.Clone(line.buf[before:])
+		f.fields = append(f.fields, formField{name, append(slices.Clip(name), '"'), h.redact.hides(key)})
 		line.buf = append(line.buf, '0') // a value, for the comma after it
 	}
 	f.fields = slices.Clip(f.fields)
@@ -83,13 +85,22 @@ func (f *Form) Fill(at time.Time, level slog.Level) Filled {
 	return Filled{form: f, line: line, level: level}
 }
 
-// key writes the next key, and reports whether its value may follow.
-func (f *Filled) key() bool {
+// field returns what the next key is, or nil if none is to be written.
+func (f *Filled) field() *formField {
 	if f.form.fields == nil {
-		return false
+		return nil
 	}
 	field := &f.form.fields[f.next]
 	f.next++
+	return field
+}
+
+// key writes the next key, and reports whether its value may follow.
+func (f *Filled) key() bool {
+	field := f.field()
+	if field == nil {
+		return false
+	}
 	f.line.buf = append(f.line.buf, field.key...)
 	if field.hidden {
 		f.line.string(masked)
@@ -99,8 +110,23 @@ func (f *Filled) key() bool {
 
 // Text takes a text, and escapes it.
 func (f *Filled) Text(value string) {
-	if f.key() {
+	field := f.field()
+	switch {
+	case field == nil:
+	case field.hidden:
+		f.line.buf = append(f.line.buf, field.key...)
+		f.line.string(masked)
+	case f.line.text:
+		f.line.buf = append(f.line.buf, field.key...)
 		f.line.string(value)
+	default:
+		buf := append(f.line.buf, field.quoted...)
+		if plainStart(value) == len(value) {
+			buf = append(buf, value...)
+		} else {
+			buf = appendEscaped(buf, value, true)
+		}
+		f.line.buf = append(buf, '"')
 	}
 }
 
