@@ -110,9 +110,13 @@ func (x *response) leave(h http.Header, name string, given *string) bool {
 // appendLetterhead appends the lines that the connection writes.
 func (x *response) appendLetterhead(b []byte) []byte {
 	o := x.obs
-	if all := byte(1)<<len(o.headers) - 1; x.ours&all == all {
+	all := byte(1)<<len(o.headers) - 1
+	switch x.ours & all {
+	case all:
 		b = append(b, o.letterhead...)
-	} else {
+	case all &^ o.cacheControl:
+		b = append(b, o.uncontrolled...)
+	default:
 		for i := range o.headers {
 			if x.ours&(1<<i) != 0 {
 				b = o.headers[i].append(b)

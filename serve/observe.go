@@ -111,7 +111,9 @@ func Observe(next http.Handler, o Observer) http.Handler {
 		obs.letterhead = obs.headers[i].append(obs.letterhead)
 		if obs.headers[i].name == "Cache-Control" {
 			obs.cacheControl = 1 << i
+			continue
 		}
+		obs.uncontrolled = obs.headers[i].append(obs.uncontrolled)
 	}
 	if o.Log != nil {
 		obs.log = o.Log.Handler()
@@ -134,6 +136,7 @@ type observer struct {
 	refusals *fault.Form // nil for problem documents
 
 	letterhead   []byte // of all headers
+	uncontrolled []byte // of all but Cache-Control, which operations replace
 	cacheControl byte   // the bit of that one in response.ours
 	date         date
 }
