@@ -22,7 +22,7 @@ func (h *Handler) ask(ctx context.Context, x *exchange, st *step, t ask.Taker) *
 	if err != nil {
 		return ask.Refusal(err)
 	}
-	answer, panicked := ask.Taken(h.operations, r, t)
+	answer, panicked := ask.Taken(h.operations, r, x.observed(), t)
 	h.note(ctx, st.call.spec, panicked)
 	return answer
 }

@@ -113,6 +113,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.stream(w, x)
 }
 
+// observed is the scope of the request, if it has a place in a trace.
+func (x *exchange) observed() *scope.Scope {
+	if x.scope == nil || !x.scope.Trace.Valid() {
+		return nil
+	}
+	return x.scope
+}
+
 // observe has the operations find what was observed of the request, where that
 // is not in its context yet.
 func (x *exchange) observe() {
@@ -224,11 +232,11 @@ func (h *Handler) answer(w http.ResponseWriter, x *exchange, media string) {
 	b, found, results := h.execute(x, (*buf)[:0])
 	switch {
 	case media == eventType:
-		sendEvents(w, b)
+		sendEvents(w, x.r, b)
 	case x.r.Method == http.MethodGet:
 		h.sendKept(w, x, media, b, found, results)
 	default:
-		send(w, media, http.StatusOK, b)
+		send(w, x.r, media, http.StatusOK, b)
 	}
 	if cap(b) <= maxPooled {
 		*buf = b[:0]
@@ -305,7 +313,9 @@ func (h *Handler) resolve(x *exchange, st *step, res *result) {
 		res.picker = st.picker(st.resumed(x.vars))
 	}
 	answer := h.ask(x.context(), x, st, res)
-	res.header = answer.Header()
+	if x.r.Method != http.MethodPost {
+		res.header = answer.Header()
+	}
 	switch {
 	case answer.Status >= http.StatusMultipleChoices:
 		res.release() // what was taken before it broke
@@ -358,7 +368,7 @@ func (*Handler) sendKept(w http.ResponseWriter, x *exchange, media string, b []b
 			}
 		}
 	}
-	send(w, media, http.StatusOK, b)
+	send(w, x.r, media, http.StatusOK, b)
 }
 
 // keptFor returns the Cache-Control of an answer: the shortest of its parts.
@@ -406,7 +416,7 @@ func (h *Handler) refuse(w http.ResponseWriter, x *exchange, media string, err e
 	}
 	if media == eventType { // errors of documents are told in the way that was asked for
 		if slices.Contains(lenient, found[0].code) {
-			sendEvents(w, found.alone())
+			sendEvents(w, x.r, found.alone())
 			return
 		}
 		media = jsonType
@@ -417,7 +427,7 @@ func (h *Handler) refuse(w http.ResponseWriter, x *exchange, media string, err e
 	if allow, ok := errors.AsType[*wrongMethod](err); ok {
 		w.Header().Set("Allow", allow.allow)
 	}
-	send(w, media, status, found.alone())
+	send(w, x.r, media, status, found.alone())
 }
 
 // lenient are the codes of requests that were read well and hold a document

@@ -221,7 +221,7 @@ func (h *Handler) askRelated(ctx context.Context, x *exchange, st *step, keys []
 	if err != nil {
 		return ask.Refusal(err)
 	}
-	answer, panicked := ask.Handler(h.cfg.Related, r)
+	answer, panicked := ask.Taken(h.cfg.Related, r, x.observed(), nil)
 	h.note(ctx, s, panicked)
 	return answer
 }

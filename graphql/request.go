@@ -375,12 +375,12 @@ func hashTag(body []byte) string {
 }
 
 // send writes an answer whole.
-func send(w http.ResponseWriter, media string, status int, body []byte) {
+func send(w http.ResponseWriter, r *http.Request, media string, status int, body []byte) {
 	said := saidJSON
 	if media == ownType {
 		said = saidOwn
 	}
-	sendRaw(w, said, status, body)
+	sendRaw(w, r, said, status, body)
 }
 
 // What answers say of themselves, shared by all: the capacities equal the
@@ -391,7 +391,10 @@ var (
 	saidEvents = []string{eventType}[:1:1]
 )
 
-func sendRaw(w http.ResponseWriter, contentType []string, status int, body []byte) {
+func sendRaw(w http.ResponseWriter, r *http.Request, contentType []string, status int, body []byte) {
+	if scope.Send(w, r, scope.Answer{Status: status, ContentType: contentType[0], Body: body}) {
+		return
+	}
 	header := scope.Fields(w)
 	header["Content-Type"] = contentType
 	if len(body) > sniffed {

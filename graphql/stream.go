@@ -20,7 +20,7 @@ import (
 // subscription, as GraphQL over SSE has it.
 func (h *Handler) stream(w http.ResponseWriter, x *exchange) {
 	if x.r.Method == http.MethodHead {
-		sendRaw(w, saidEvents, http.StatusOK, nil)
+		sendRaw(w, x.r, saidEvents, http.StatusOK, nil)
 		return
 	}
 	// It is kept as long as the stream is, the answer's buffers need not be.
@@ -47,10 +47,10 @@ func (h *Handler) stream(w http.ResponseWriter, x *exchange) {
 		if after := answer.Header()["Retry-After"]; len(after) > 0 {
 			w.Header()["Retry-After"] = after
 		}
-		send(w, jsonType, answer.Status, found.alone())
+		send(w, x.r, jsonType, answer.Status, found.alone())
 		return
 	}
-	sendEvents(w, found.alone())
+	sendEvents(w, x.r, found.alone())
 }
 
 // listen asks for the stream of a subscription. If it is not open, the answer is
@@ -156,8 +156,8 @@ const complete = "event: complete\ndata:\n\n"
 
 // sendEvents answers what is no subscription, or none that can be opened, in the
 // form that was asked for.
-func sendEvents(w http.ResponseWriter, result []byte) {
+func sendEvents(w http.ResponseWriter, r *http.Request, result []byte) {
 	header := scope.Fields(w)
 	header["Cache-Control"] = []string{"no-store"}
-	sendRaw(w, saidEvents, http.StatusOK, append(sse.Append(nil, "", "next", result), complete...))
+	sendRaw(w, r, saidEvents, http.StatusOK, append(sse.Append(nil, "", "next", result), complete...))
 }

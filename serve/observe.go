@@ -149,10 +149,18 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 	x := &response{ResponseWriter: w, obs: o, wire: by}
 	x.scope.Begin = time.Now()
 	x.scope.Init(r.Context())
-	o.identify(x, r)
-	x.scope.Origin = access.Origin{
-		Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
-		Agent:   r.UserAgent(),
+	var within *scope.Scope
+	if by == nil {
+		within = asking(w)
+	}
+	if within != nil {
+		o.within(x, r, within)
+	} else {
+		o.identify(x, r)
+		x.scope.Origin = access.Origin{
+			Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
+			Agent:   r.UserAgent(),
+		}
 	}
 	x.problems = o.refusals == nil || fault.NamesProblem(r.Header["Accept"])
 	if o.cors != nil {

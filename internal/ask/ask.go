@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/ashlar-go/ashlar/fault"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // An Answer is what was answered. It is an [http.ResponseWriter].
@@ -16,8 +17,13 @@ type Answer struct {
 	Body   bytes.Buffer
 
 	header http.Header
+	asking *scope.Scope
 	taker  Taker
 }
+
+// Asking returns the scope of the request that asks, if it has one: whoever
+// observes this one finds its trace, its id and its origin there.
+func (a *Answer) Asking() *scope.Scope { return a.asking }
 
 // A Taker makes what it needs of an answer, which is given by a pointer that is
 // no good after the call. It is false if it wants the answer as JSON; else n is
@@ -33,7 +39,12 @@ func (a *Answer) Takes() bool { return a.taker != nil }
 func (a *Answer) Take(answer any) (n int, taken bool) { return a.taker.Take(answer) }
 
 // Header implements [http.ResponseWriter].
-func (a *Answer) Header() http.Header { return a.header }
+func (a *Answer) Header() http.Header {
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	return a.header
+}
 
 // WriteHeader implements [http.ResponseWriter]. What comes before the answer,
 // such as 103, is left out.
@@ -75,28 +86,32 @@ var accept = []string{"application/json, " + fault.MediaType}[:1:1]
 // Handler returns what h answers, and what it panicked with, which is answered
 // as an internal error. Whoever observes h has logged a panic, and panics on with
 // [http.ErrAbortHandler] for the connection that an HTTP request has of its own.
-func Handler(h http.Handler, r *http.Request) (a *Answer, panicked any) { return Taken(h, r, nil) }
+func Handler(h http.Handler, r *http.Request) (a *Answer, panicked any) {
+	return Taken(h, r, nil, nil)
+}
 
-// Taken is the same for who would rather have the answer as a value, if that
-// can be: t is nil, or takes it, and then there is no body.
-func Taken(h http.Handler, r *http.Request, t Taker) (a *Answer, panicked any) {
-	return answered(h, r, t, func(w http.ResponseWriter) http.ResponseWriter { return w })
+// Taken is the same for a request with a scope, or nil, and for who would rather
+// have the answer as a value, if that can be: t is nil, or takes it, and then
+// there is no body.
+func Taken(h http.Handler, r *http.Request, asking *scope.Scope, t Taker) (a *Answer, panicked any) {
+	a = &Answer{asking: asking, taker: t}
+	return answered(h, r, a, a)
 }
 
 // Wrapped is Handler for who looks at what is written.
 func Wrapped(h http.Handler, r *http.Request, wrap func(http.ResponseWriter) http.ResponseWriter) (a *Answer, panicked any) {
-	return answered(h, r, nil, wrap)
+	a = &Answer{}
+	return answered(h, r, a, wrap(a))
 }
 
-func answered(h http.Handler, r *http.Request, t Taker, wrap func(http.ResponseWriter) http.ResponseWriter) (a *Answer, panicked any) {
-	r.Header["Accept"] = accept
-	a = &Answer{header: make(http.Header, 8), taker: t}
+func answered(h http.Handler, r *http.Request, to *Answer, w http.ResponseWriter) (a *Answer, panicked any) {
+	a, r.Header["Accept"] = to, accept
 	defer func() {
 		if panicked = recover(); panicked != nil {
 			a = Refusal(fault.ErrInternal)
 		}
 	}()
-	h.ServeHTTP(wrap(a), r)
+	h.ServeHTTP(w, r)
 	a.WriteHeader(http.StatusOK)
 	return a, nil
 }
