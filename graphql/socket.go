@@ -198,6 +198,7 @@ func (c *conversation) begin(payload []byte) error {
 	}
 	c.mu.Lock()
 	c.known = c.late.Stop() // else it was too late
+	c.late = nil
 	known := c.known
 	c.mu.Unlock()
 	if known {
@@ -302,7 +303,7 @@ func (s *subscriber) done() {
 
 // subscribe begins an operation, of whatever kind.
 func (c *conversation) subscribe(m *message) error {
-	s := &subscriber{c: c, id: m.ID, x: &exchange{}}
+	s := &subscriber{c: c, id: strings.Clone(m.ID), x: &exchange{}} // the message is not kept for it
 	full, err := c.hold(s)
 	switch {
 	case err != nil:

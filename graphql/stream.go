@@ -76,14 +76,21 @@ func (h *Handler) listen(x *exchange, l *talk.Listener) (answer *ask.Answer, ope
 	if _, open = l.Opened(); !open && answer.Status < http.StatusMultipleChoices { // nobody there who serves streams
 		answer = ask.Refusal(fault.ErrInternal)
 	}
+	if open { // what is not needed any more is not kept for as long as the stream lasts
+		if x.asked = (asked{}); x.plan.related == 0 {
+			x.r = nil
+		}
+	}
 	return answer, open
 }
 
 // appendResult appends the result that an item is.
 func (h *Handler) appendResult(ctx context.Context, b []byte, x *exchange, id string, item []byte) []byte {
 	st := x.plan.root[0]
-	// Relations are asked as whoever asked for the subscription.
-	data, found := h.projected(lasting{ctx, x.r.Context()}, x, st, new([]byte), item, &trail{name: st.name})
+	if x.plan.related > 0 { // they are asked as whoever asked for the subscription
+		ctx = lasting{ctx, x.r.Context()}
+	}
+	data, found := h.projected(ctx, x, st, new([]byte), item, &trail{name: st.name})
 	b = append(b, '{')
 	if len(found) > 0 {
 		b = append(found.append(append(b, `"errors":`...)), ',')

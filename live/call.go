@@ -98,7 +98,7 @@ func (c *conversation) request(ctx context.Context, s *op.Spec, m *message) (*ht
 	if err != nil {
 		return nil, fault.ErrMalformed.Because("The input makes no path of this operation.")
 	}
-	r.RequestURI, r.Host, r.RemoteAddr, r.TLS = path, c.host, c.remote, shown.TLS
+	r.RequestURI, r.Host, r.RemoteAddr, r.TLS = path, shown.Host, shown.RemoteAddr, shown.TLS
 	maps.Copy(r.Header, shown.Header)
 	set := func(name string, values ...string) {
 		if len(values) > 0 && values[0] != "" {

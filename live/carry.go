@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
+	"github.com/ashlar-go/ashlar/internal/talk"
 )
 
 // What follows is streams that are said in another protocol than those of this
@@ -15,22 +16,25 @@ import (
 func (st *stream) carry(s *scope.Scope, w http.ResponseWriter, r *http.Request) (*held, error) {
 	s.Lasts, s.Status = true, http.StatusOK
 	leave := func() { st.stop(&ending{reason: Left}) }
-	if on, ok := st.to.On.(*guest); ok {
+	to := st.to
+	// Of who listens no more is kept than is needed: its writers have headers and
+	// buffers, and have done their part.
+	st.to = &talk.Listener{Words: to.Words, Name: to.Name}
+	if on, ok := to.On.(*guest); ok {
 		if !on.hold(st) {
 			return nil, errEnded
 		}
-		st.to.Open(leave)
+		to.Open(leave)
 		st.wired(&aboard{st: st, on: on})
 		return nil, nil //nolint:nilnil // nothing has to be held
 	}
-	outer := scope.From(st.to.Writer)
+	outer := scope.From(to.Writer)
 	if outer == nil {
-		outer = scope.New(st.to.Request.Context())
+		outer = scope.New(to.Request.Context())
 		defer outer.Close()
 	}
-	st.to.Open(leave)
-	hold, err := st.listen(outer, st.to.Writer, st.to.Request)
-	st.to.Writer, st.to.Request = nil, nil // they have buffers, and have done their part
+	to.Open(leave)
+	hold, err := st.listen(outer, to.Writer, to.Request)
 	if hold != nil {
 		scope.Report(w, r) // the request that asks for the stream was answered
 	}

@@ -20,9 +20,12 @@ import (
 // may be silent or not read, that its caller is looked at again, its end at a
 // shutdown, its counts and its line in the log.
 func (s *Server) Talk(w http.ResponseWriter, r *http.Request, p talk.Protocol) {
-	g := &guest{says: p, streams: map[*stream]struct{}{}, header: http.Header{}}
+	g := &guest{says: p, streams: map[*stream]struct{}{}}
 	for _, name := range p.Headers() {
 		if values := r.Header[name]; values != nil {
+			if g.header == nil {
+				g.header = http.Header{}
+			}
 			g.header[name] = values
 		}
 	}
@@ -38,7 +41,7 @@ type guest struct {
 	session
 
 	says         talk.Protocol
-	header       http.Header // of the handshake
+	header       http.Header // of the handshake; nil if it had none of those
 	conversation talk.Conversation
 	ctx          context.Context // of what goes on
 	cancel       context.CancelFunc
@@ -116,7 +119,8 @@ func (g *guest) release(st *stream) {
 func (g *guest) Request() *http.Request {
 	shown := g.credential.shown.Load()
 	r := shown.WithContext(shown.Context())
-	r.Header = maps.Clone(g.header)
+	r.Header = make(http.Header, len(g.header)+len(shown.Header)+1)
+	maps.Copy(r.Header, g.header)
 	maps.Copy(r.Header, shown.Header)
 	if g.Trace.Valid() {
 		r.Header["Traceparent"] = []string{g.Trace.Traceparent()}

@@ -28,9 +28,7 @@ type session struct {
 	credential *credential
 	who        string // whom it counts for; the server's own lock holds it
 	whom       atomic.Pointer[access.Principal]
-	remote     string // of the handshake, for calls
-	host       string
-	forwarded  []string
+	forwarded  []string // of the handshake, for calls
 	agent      string
 	link       atomic.Pointer[link] // nil until the handshake is answered
 	ended      atomic.Pointer[ending]
@@ -99,7 +97,7 @@ func (s *Server) converse(sc *scope.Scope, w http.ResponseWriter, r *http.Reques
 	c.server, c.speaks, c.base = s, speaks, base
 	c.Init(base)
 	c.Trace, c.TraceID, c.RequestID, c.Origin, c.Operation = sc.Trace, sc.TraceID, sc.RequestID, sc.Origin, sc.Operation
-	c.remote, c.host, c.forwarded, c.agent = r.RemoteAddr, r.Host, r.Header["X-Forwarded-For"], r.UserAgent()
+	c.forwarded, c.agent = r.Header["X-Forwarded-For"], r.UserAgent()
 	c.credential = s.keep(base, r, outer)
 	c.Principal = who
 	sc.Principal = who
