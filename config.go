@@ -72,6 +72,7 @@ type Config struct {
 	HookTargets  allowance      `env:"ASHLAR_WEBHOOK_PRIVATE_TARGETS" default:"refuse" doc:"allow lets webhooks be sent to private and loopback addresses, and without TLS; for development"`
 	Workers      int            `env:"ASHLAR_WORKERS" doc:"how many processes serve, under a parent that restarts and reloads them; one alone if not set"`
 	WorkerMemory int            `env:"ASHLAR_WORKER_MEMORY" doc:"memory in MiB above which a worker is replaced by a new one, at least 32; no bound if not set"`
+	WorkerSilent time.Duration  `env:"ASHLAR_WORKER_UNRESPONSIVE" default:"30s" doc:"how long a worker may give its parent no sign of life before it is replaced, at least 3s; 0 for never"`
 	WorkerReady  time.Duration  `env:"ASHLAR_WORKER_READY" default:"60s" doc:"how long a worker may take to become ready, migrations included"`
 	RunDir       string         `env:"ASHLAR_RUN_DIR" doc:"where the socket of status, reload, stop and logs is; run in the data directory if not set"`
 	DrainDelay   time.Duration  `env:"ASHLAR_DRAIN_DELAY" doc:"how long to go on accepting after readiness is off, 5s on Kubernetes; if not set 2s in production and none in development"`
@@ -165,6 +166,7 @@ func (c Config) Validate() error {
 		"ASHLAR_SESSION_IDLE: must be at least ASHLAR_TOKEN_TTL, or a session ends before its first refresh")
 	refuse(c.CacheSize < 1, "ASHLAR_CACHE_SIZE: must be at least 1, in MiB")
 	refuse(c.Workers < 0, "ASHLAR_WORKERS: must not be below 0")
+	refuse(wrongSilence(c.WorkerSilent), errSilence)
 	refuse(c.LogFileSize < rotate.MinSize, "ASHLAR_LOG_FILE_SIZE: must be at least %d, in MiB", rotate.MinSize)
 	refuse(c.LogFileAge == 0 || c.LogFileCount == 0,
 		"ASHLAR_LOG_FILE_AGE and ASHLAR_LOG_FILE_COUNT: must not be 0; say -1h or -1 to keep every file")

@@ -32,6 +32,7 @@ type fleet struct {
 	metrics metric.Fleet
 	manager supervise.Notifier
 
+	level    changedLevel
 	scraping sync.Mutex // so that the counters of a process that ends meanwhile are not counted twice
 	mu       sync.Mutex
 	seen     map[supervise.Process][]byte // the last snapshot of each that runs
@@ -43,7 +44,7 @@ func (f *fleet) admin() (http.Handler, error) {
 	err := errors.Join(
 		own.GaugeFunc("ashlar_workers", "Workers that were asked for.", func() float64 { return float64(f.cfg.Workers) }),
 		own.GaugeFunc("ashlar_workers_serving", "Workers that serve.", func() float64 { return float64(f.parent.Serving()) }),
-		own.CounterFunc("ashlar_worker_restarts_total", "Times that a worker was started again, because it had ended or held too much memory.", func() (n float64) {
+		own.CounterFunc("ashlar_worker_restarts_total", "Times that a worker was started again, because it had ended, held too much memory or gave no sign of life.", func() (n float64) {
 			for _, w := range f.parent.Status().Workers {
 				n += float64(w.Restarts)
 			}
@@ -60,7 +61,7 @@ func (f *fleet) admin() (http.Handler, error) {
 	})
 	mux, probes := &serve.Mux{}, f.health.Handler()
 	shown := f.metrics.Handler(own, f.parts)
-	level := fromHere(http.HandlerFunc(f.askAll))
+	level, change := fromHere(http.HandlerFunc(f.askAll)), fromHere(http.HandlerFunc(f.changeLevel))
 	err = errors.Join(err,
 		mux.Handle("GET /livez", probes),
 		mux.Handle("GET /readyz", f.readiness(probes)),
@@ -71,8 +72,8 @@ func (f *fleet) admin() (http.Handler, error) {
 			shown.ServeHTTP(w, r)
 		})),
 		mux.Handle("GET /log/level", level),
-		mux.Handle("PUT /log/level", level),
-		mux.Handle("DELETE /log/level", level),
+		mux.Handle("PUT /log/level", change),
+		mux.Handle("DELETE /log/level", change),
 	)
 	return serve.Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer f.parent.Rest()
@@ -153,9 +154,17 @@ const longestAsk = 1 << 10
 
 // askAll passes a request on to every worker, and answers as the first does.
 func (f *fleet) askAll(w http.ResponseWriter, r *http.Request) {
+	if first := f.passOn(w, r); first != nil {
+		first.write(w)
+	}
+}
+
+// passOn returns what the first worker answered; nil means that there is none,
+// which has been said to who asks.
+func (f *fleet) passOn(w http.ResponseWriter, r *http.Request) *workerAnswer {
 	body, err := io.ReadAll(io.LimitReader(r.Body, longestAsk))
 	if err != nil {
-		return // who asks is gone
+		return nil // who asks is gone
 	}
 	var first *workerAnswer
 	for _, p := range f.parent.Processes() {
@@ -170,9 +179,8 @@ func (f *fleet) askAll(w http.ResponseWriter, r *http.Request) {
 	}
 	if first == nil {
 		scope.Refuse(w, fault.ErrUnavailable.Because("No worker answers."))
-		return
 	}
-	first.write(w)
+	return first
 }
 
 // parts reads the metrics of every process. One that does not answer is shown

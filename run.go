@@ -21,6 +21,7 @@ import (
 // serve does everything between start and end: migrations, demo data,
 // listeners, tasks, and the way back in order.
 func (a *App) serve(ctx context.Context, out io.Writer, w *supervise.Worker) error {
+	a.followLevel(w)
 	public, err := a.Handler()
 	if err != nil {
 		return err
@@ -71,6 +72,7 @@ func (a *App) serve(ctx context.Context, out io.Writer, w *supervise.Worker) err
 	// app drain.
 	adminCtx, closeAdmin := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeAdmin()
+	doors.lives(private)
 	adminDone := make(chan error, 1)
 	go func() { adminDone <- admin.Run(adminCtx) }()
 

@@ -21,6 +21,7 @@ const (
 	publicSocket = "public"
 	adminSocket  = "admin"
 	adminAddress = "admin address"
+	levelNow     = "log level"
 )
 
 // doors are where the app listens.
@@ -99,6 +100,43 @@ func (d *doors) admin(h http.Handler) http.Handler {
 		r.RemoteAddr, r.Host = "127.0.0.1:0", "localhost"
 		h.ServeHTTP(w, r)
 	})
+}
+
+// lives has a worker give a sign of life when its private side says that it
+// lives.
+func (d *doors) lives(private http.Handler) {
+	if d.worker == nil {
+		return
+	}
+	h := d.admin(private)
+	d.worker.Alive(func() bool {
+		r, err := http.NewRequest(http.MethodGet, "http://localhost/livez", nil) //nolint:noctx // it is answered here
+		if err != nil {
+			return false
+		}
+		answer := onlyStatus{header: http.Header{}}
+		h.ServeHTTP(&answer, r)
+		return answer.status == http.StatusOK
+	})
+}
+
+// onlyStatus is an answer of which the rest does not matter.
+type onlyStatus struct {
+	header http.Header
+	status int
+}
+
+func (o *onlyStatus) Header() http.Header { return o.header }
+
+func (o *onlyStatus) WriteHeader(status int) {
+	if o.status == 0 {
+		o.status = status
+	}
+}
+
+func (o *onlyStatus) Write(b []byte) (int, error) {
+	o.WriteHeader(http.StatusOK)
+	return len(b), nil
 }
 
 // adminAt is where the private side is found.

@@ -42,6 +42,7 @@ type parentConfig struct {
 	Workers      int           `env:"ASHLAR_WORKERS"`
 	WorkerMemory int           `env:"ASHLAR_WORKER_MEMORY"`
 	WorkerReady  time.Duration `env:"ASHLAR_WORKER_READY" default:"60s"`
+	WorkerSilent time.Duration `env:"ASHLAR_WORKER_UNRESPONSIVE" default:"30s"`
 	RunDir       string        `env:"ASHLAR_RUN_DIR"`
 	DrainDelay   time.Duration `env:"ASHLAR_DRAIN_DELAY"`
 	DrainTimeout time.Duration `env:"ASHLAR_DRAIN_TIMEOUT" default:"20s"`
@@ -85,9 +86,16 @@ func parentOf(c *typed) (bool, parentConfig, error) {
 		return false, cfg, err
 	case cfg.Workers < 0:
 		return false, cfg, errors.New("ASHLAR_WORKERS: must not be below 0")
+	case wrongSilence(cfg.WorkerSilent):
+		return false, cfg, errors.New(errSilence)
 	}
 	return cfg.Workers > 0, cfg, nil
 }
+
+// errSilence says which times a worker may be left without a sign of life.
+const errSilence = "ASHLAR_WORKER_UNRESPONSIVE: must be at least 3s, or 0 for never: less is a pause that any process can have"
+
+func wrongSilence(d time.Duration) bool { return d != 0 && d < 3*time.Second }
 
 // workerProgram is what workers are started from.
 type workerProgram struct {
@@ -133,6 +141,7 @@ func serveWorkers(ctx context.Context, cfg parentConfig, from workerProgram, out
 			}
 			_, _ = io.WriteString(to, l.Text) // there is nowhere else to say it
 		},
+		Unresponsive: cfg.WorkerSilent, TellNow: f.tellNow, Joined: f.joined,
 		Ended: f.ended, Log: f.log,
 	})
 	if err != nil {

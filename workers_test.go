@@ -488,6 +488,87 @@ func TestReplacingWorkersForTheirMemoryLosesNothing(t *testing.T) {
 	f.stop(t)
 }
 
+func TestAStoppedWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
+	f := startWorkers(t, 2, "ASHLAR_WORKER_UNRESPONSIVE=3s")
+	victim := f.status().Workers[1].PID
+	const clients = 6
+	l := under(f.public, plain, shape{clients: clients, fresh: true})
+	l.wait(50)
+	if err := syscall.Kill(victim, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	st := f.eventually("another serves", func(st supervise.Status) bool {
+		return serves(st) == 2 && len(st.Workers) == 2 && st.Workers[1].PID != victim
+	})
+	l.wait(200)
+	sent, failed, first := l.end()
+	t.Logf("%d of %d requests failed, the first: %v", failed, sent, first)
+	if failed > clients { // that it had begun when it was stopped
+		t.Errorf("more failed than can have been under way")
+	}
+	if w := st.Workers[1]; w.Restarts != 1 || !strings.Contains(w.Why, "no sign of life for 3s") {
+		t.Errorf("status %+v", w)
+	}
+	for end := time.Now().Add(lost); !strings.Contains(f.out.String(), "where the worker that gave no sign of life was"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no stacks are logged")
+		}
+	}
+	f.stop(t)
+}
+
+func TestAChangedLogLevelHoldsForLaterWorkers(t *testing.T) {
+	t.Parallel()
+	f := startWorkers(t, 2)
+	ask := func(method, body string) (l struct {
+		Level string
+		Until *time.Time
+	}) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, f.admin+"/log/level", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if err := json.NewDecoder(response.Body).Decode(&l); err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", method, response.Status, err)
+		}
+		return l
+	}
+	set := ask(http.MethodPut, `{"level":"debug","for":"2h"}`)
+	if set.Until == nil {
+		t.Fatalf("set: %+v", set)
+	}
+	first := f.status().Workers[0].PID // who answers for all
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("it is another", func(st supervise.Status) bool { return serves(st) == 2 && st.Workers[0].PID != first })
+	if l := ask(http.MethodGet, ""); l.Level != "debug" || l.Until == nil || l.Until.Sub(*set.Until).Abs() > time.Minute {
+		t.Errorf("after a restart: %+v, not %+v", l, set)
+	}
+	if out, code := f.command("reload"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	if l := ask(http.MethodGet, ""); l.Level != "debug" {
+		t.Errorf("after a reload: %+v", l)
+	}
+	ask(http.MethodDelete, "")
+	if out, code := f.command("reload"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	if l := ask(http.MethodGet, ""); l.Level != "info" || l.Until != nil {
+		t.Errorf("when it was reset: %+v", l)
+	}
+	f.stop(t)
+}
+
 func TestABadReloadChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := startWorkers(t, 2, "ASHLAR_TEST_PROGRAM=copy")

@@ -24,7 +24,13 @@ type child struct {
 	exited  chan struct{} // closed when it is gone and its last lines are read
 	state   error         // why it ended, nil for exit status 0; before exited closes
 
+	silence silence
+	dump    dump
+
+	told map[string]string
+
 	mu       sync.Mutex
+	replies  bool      // when asked for a sign of life
 	became   time.Time // ready
 	leaving  bool
 	requests uint64
@@ -55,9 +61,9 @@ func (p *Parent) start(worker int, from *program, first bool) (*child, error) {
 	}
 	c := &child{
 		worker: worker, program: from, wire: w, started: time.Now(),
-		ready: make(chan struct{}), exited: make(chan struct{}),
+		ready: make(chan struct{}), exited: make(chan struct{}), told: p.tell(),
 	}
-	post := post{Worker: worker, First: first, Tell: p.cfg.Tell}
+	post := post{Worker: worker, First: first, Tell: c.told}
 	inherited := []*os.File{theirs}
 	for _, s := range p.sockets {
 		post.Sockets = append(post.Sockets, s.name)
@@ -142,9 +148,10 @@ func (p *Parent) read(c *child, from *os.File, isErr bool) {
 			if !strings.HasSuffix(text, "\n") {
 				text += "\n"
 			}
-			c.note(text)
-			l := Line{Worker: c.worker, PID: c.cmd.Process.Pid, Error: isErr, Text: text}
-			p.output(l)
+			if !isErr || !c.dump.take(text) {
+				c.note(text)
+				p.output(Line{Worker: c.worker, PID: c.cmd.Process.Pid, Error: isErr, Text: text})
+			}
 			line = line[:0]
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
@@ -174,7 +181,7 @@ func (p *Parent) hear(c *child) {
 		case sayReady:
 			c.mu.Lock()
 			if c.became.IsZero() {
-				c.became = time.Now()
+				c.became, c.replies = time.Now(), m.Answers
 				close(c.ready)
 			}
 			c.mu.Unlock()
@@ -182,6 +189,8 @@ func (p *Parent) hear(c *child) {
 			c.mu.Lock()
 			c.requests = m.Requests
 			c.mu.Unlock()
+		case sayAlive:
+			c.silence.answered()
 		case sayLeave:
 			c.legacy = append(c.legacy, m.Data...) // read once this function has returned
 		case sayConn:
@@ -214,6 +223,13 @@ func (c *child) serves() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.became.IsZero() && !c.leaving && !over(c.exited)
+}
+
+// answers reports whether the worker is one that can be asked for a sign of life.
+func (c *child) answers() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replies && !c.leaving
 }
 
 // lived is for how long the worker has been ready.

@@ -28,8 +28,13 @@ type Config struct {
 	// closes them when Run ends.
 	Sockets []Socket
 
-	// Tell is told to every worker, see [Worker.Told].
-	Tell map[string]string
+	// Tell is told to every worker, see [Worker.Told]. TellNow, if set, is asked
+	// at the start of each for more of it.
+	Tell    map[string]string
+	TellNow func() map[string]string
+	// Joined, if set, is called when a process has begun to serve, on a goroutine
+	// of its own.
+	Joined func(Process)
 
 	// ReadyTimeout is how long a worker may take to become ready. Zero means
 	// 60s. Migrations of the first worker count.
@@ -51,6 +56,12 @@ type Config struct {
 	// started in its place. The runtime of each is told to keep to nine tenths
 	// of it, unless GOMEMLIMIT says something. Zero means no bound.
 	Memory int64
+
+	// Unresponsive is how long a worker may give no sign of life (see
+	// [Worker.Alive]) before it is replaced. It is asked once in a second. Time in
+	// which this process itself was not run when it should have been does not
+	// count. Zero means that nobody asks.
+	Unresponsive time.Duration
 
 	// Output receives every line that workers write, the end of line included,
 	// one at a time. While it blocks, so do they. Nil means standard output and

@@ -181,6 +181,19 @@ func (p *Parent) launch(ctx context.Context, worker int, from *program) (*child,
 	}
 }
 
+// tell is what a worker that starts now is told.
+func (p *Parent) tell() map[string]string {
+	if p.cfg.TellNow == nil {
+		return p.cfg.Tell
+	}
+	all := maps.Clone(p.cfg.Tell)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, p.cfg.TellNow())
+	return all
+}
+
 // dismiss ends a worker that never served.
 func (p *Parent) dismiss(c *child) {
 	c.drain(true)
@@ -295,6 +308,9 @@ func (p *Parent) Processes() []Process {
 	}
 	return all
 }
+
+// Told returns what the process was told under a name when it started.
+func (p Process) Told(name string) string { return p.child.told[name] }
 
 // Dial returns a connection to the process, which accepts it from [Worker.Sent]
 // of that name.

@@ -139,6 +139,12 @@ func lookUp(typed string) (string, error) {
 // apart keeps the signals of a terminal from workers: the parent tells them.
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
+// showStacks ends a process of Go so that it writes where its goroutines are.
+func showStacks(p *os.Process) {
+	_ = p.Signal(syscall.SIGQUIT)
+	_ = p.Signal(syscall.SIGCONT) // one that is stopped could not write
+}
+
 // usage reads what a process holds and has used.
 func usage(pid int) (resident int64, cpu time.Duration, err error) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

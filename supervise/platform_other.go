@@ -43,6 +43,8 @@ func apart() *syscall.SysProcAttr { return nil }
 
 func usage(int) (resident int64, cpu time.Duration, err error) { return 0, 0, ErrUnsupported }
 
+func showStacks(*os.Process) {}
+
 func sameUser(*net.UnixConn) bool { return false }
 
 func lock(*os.File) (taken bool, err error) { return false, ErrUnsupported }

@@ -125,12 +125,13 @@ func (p *Parent) rollBack(ctx context.Context, n int, old *program, cause error,
 }
 
 // watch looks at the workers once in a second, and replaces one that holds too
-// much memory. It keeps the parent's own low as well.
+// much memory or gives no sign of life. It keeps the parent's own low as well.
 func (p *Parent) watch(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var rested time.Time
 	var slim lean
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -146,12 +147,15 @@ func (p *Parent) watch(ctx context.Context) {
 		case <-tick.C:
 			slim.keep()
 		}
+		passed := time.Since(last)
+		last = last.Add(passed)
 		for _, s := range p.slots {
 			c := s.child.Load()
 			if c == nil {
 				continue
 			}
 			c.look()
+			p.listenFor(ctx, s, c, passed, passed > 2*lookEvery)
 			if p.cfg.Memory == 0 || time.Now().Before(rested) || !c.over(p.cfg.Memory) {
 				continue
 			}

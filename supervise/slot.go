@@ -54,7 +54,7 @@ func (s *slot) keep(ctx context.Context, at *child) {
 		}
 		started = nil
 	}
-	s.child.Store(at)
+	s.put(at)
 	timer := time.NewTimer(0) // of the next start; the first waits for nothing
 	defer timer.Stop()
 	for {
@@ -76,7 +76,7 @@ func (s *slot) keep(ctx context.Context, at *child) {
 			return
 		case x := <-s.swap:
 			abandon()
-			s.child.Store(x.next)
+			s.put(x.next)
 			s.set(func() { s.program, s.gaveUp, s.starts = x.next.program, false, time.Time{} })
 			if at != nil {
 				p.retire(at, false)
@@ -105,12 +105,20 @@ func (s *slot) keep(ctx context.Context, at *child) {
 				continue
 			}
 			at = a.child
-			s.child.Store(at)
+			s.put(at)
 			s.set(func() { s.starts = time.Time{} })
 			if failures > 0 {
 				p.cfg.Log.Info("worker restarted", "worker", s.worker, "pid", at.cmd.Process.Pid, "failures", failures)
 			}
 		}
+	}
+}
+
+// put has a worker serve here, nil for none yet.
+func (s *slot) put(c *child) {
+	s.child.Store(c)
+	if joined := s.parent.cfg.Joined; c != nil && joined != nil {
+		go joined(Process{c, c.worker, c.cmd.Process.Pid})
 	}
 }
 

@@ -21,7 +21,7 @@ type WorkerStatus struct {
 	State    State     `json:"state"`
 	PID      int       `json:"pid,omitempty"`
 	Since    time.Time `json:"since,omitzero"` // the start of the process
-	Restarts int64     `json:"restarts"`       // by itself: after crashes, and for its memory
+	Restarts int64     `json:"restarts"`       // by itself: after crashes, for its memory, and for its silence
 	Memory   int64     `json:"memory"`         // bytes, resident
 	CPU      float64   `json:"cpu"`            // processors that it keeps busy
 	Requests uint64    `json:"requests"`       // answered by this process

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -95,6 +97,7 @@ func work(w *supervise.Worker) int {
 	}
 	var hog [][]byte
 	var served sync.Mutex
+	var asked atomic.Int32
 	requests := uint64(0)
 	server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		served.Lock()
@@ -111,6 +114,11 @@ func work(w *supervise.Worker) int {
 				}
 				hog = append(hog, b)
 			}
+		case "/asked":
+			fmt.Fprint(rw, asked.Load())
+			return
+		case "/mute":
+			w.Alive(func() bool { select {} })
 		case "/mode":
 			flags, err := socketFlags(l)
 			fmt.Fprint(rw, flags&syscall.O_NONBLOCK != 0, err)
@@ -121,6 +129,7 @@ func work(w *supervise.Worker) int {
 		}
 		fmt.Fprintf(rw, "%d %d %s", w.Number(), os.Getpid(), how)
 	})}
+	w.Alive(func() bool { asked.Add(1); return true })
 	aside := w.Sent("aside")
 	go func() { _ = server.Serve(aside) }()
 	go func() { _ = server.Serve(l) }()
@@ -586,6 +595,46 @@ func TestAWorkerThatHoldsTooMuchIsReplaced(t *testing.T) {
 	f.eventually("it is another", func() bool { p := f.pids()[1]; return p != before && p != 0 })
 	if f.parent.Status().Workers[0].Restarts != 1 {
 		t.Errorf("status %+v", f.parent.Status())
+	}
+}
+
+func TestAWorkerThatGivesNoSignOfLifeIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, silence := range map[string]func(f *family, pid int) error{
+		"a process that is stopped":    func(_ *family, pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) },
+		"a check that does not return": func(f *family, _ int) error { f.must("/mute"); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := raise(t, func(c *supervise.Config) { c.Workers, c.Unresponsive = 1, 2*time.Second }).all()
+			before := f.pids()[1]
+			if err := silence(f, before); err != nil {
+				t.Fatal(err)
+			}
+			f.eventually("it is another", func() bool { p := f.pids()[1]; return p != before && p != 0 })
+			if body := f.must("/"); strings.Contains(body, strconv.Itoa(before)) {
+				t.Errorf("answered by the one of before: %s", body)
+			}
+			f.eventually("where it was is logged", func() bool { return strings.Contains(f.written(), "where the worker that gave no sign") })
+			if text := f.written(); !strings.Contains(text, "goroutine ") || strings.Contains(text, "\nSIGQUIT") {
+				t.Error("no stacks, or not as one record")
+			}
+			st := f.parent.Status().Workers[0]
+			if st.Restarts != 1 || st.Why != "no sign of life for 2s" {
+				t.Errorf("status %+v", st)
+			}
+		})
+	}
+}
+
+// A worker is asked again only when it has answered.
+func TestAWorkerThatLivesSaysSo(t *testing.T) {
+	t.Parallel()
+	f := raise(t, func(c *supervise.Config) { c.Workers, c.Unresponsive = 1, patience }).all()
+	before := f.pids()
+	f.eventually("it was asked three times", func() bool { n, err := strconv.Atoi(f.must("/asked")); return err == nil && n >= 3 })
+	if after := f.pids(); !maps.Equal(before, after) {
+		t.Errorf("%v, then %v", before, after)
 	}
 }
 

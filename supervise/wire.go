@@ -19,6 +19,7 @@ type message struct {
 	Last     bool   `json:"last,omitempty"`     // of a drain: nobody serves in its place
 	Requests uint64 `json:"requests,omitempty"` // answered so far
 	Data     []byte `json:"data,omitempty"`     // a part of a legacy
+	Answers  bool   `json:"answers,omitempty"`  // of ready: I say that I live when I am asked
 }
 
 type word string
@@ -28,6 +29,8 @@ const (
 	sayBeat  word = "beat"  // worker: this is how far I am
 	sayConn  word = "conn"  // both: here is a connection for you
 	sayLeave word = "leave" // worker: a part of what I leave behind
+	sayAsk   word = "ask"   // parent: do you live?
+	sayAlive word = "alive" // worker: I do
 	sayDrain word = "drain" // parent: leave; the last word to a worker
 )
 

@@ -34,6 +34,7 @@ type Worker struct {
 	last     bool // set before draining closes
 
 	mu      sync.Mutex
+	alive   func() bool
 	sockets map[string]*os.File
 	sent    map[string]*sent
 }
@@ -104,13 +105,32 @@ func (w *Worker) Sent(name string) net.Listener {
 // Ready tells the parent that this worker can serve, and from then on how many
 // requests it has answered, if requests is not nil.
 func (w *Worker) Ready(requests func() uint64) error {
-	if err := w.wire.send(message{Say: sayReady}, nil); err != nil {
+	if err := w.wire.send(message{Say: sayReady, Answers: true}, nil); err != nil {
 		return fmt.Errorf("supervise: tell the parent: %w", err)
 	}
 	if requests != nil {
 		go w.count(requests)
 	}
 	return nil
+}
+
+// Alive sets what must report true before this worker tells its parent, when it
+// is asked, that it lives; nil means that to be able to say so is enough. A check
+// that does not return is silence too.
+func (w *Worker) Alive(check func() bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alive = check
+}
+
+// sign tells the parent that this worker lives, if it does.
+func (w *Worker) sign() {
+	w.mu.Lock()
+	check := w.alive
+	w.mu.Unlock()
+	if check == nil || check() {
+		_ = w.wire.send(message{Say: sayAlive}, nil) // a parent that is gone ends this process otherwise
+	}
 }
 
 // countEvery is how often a worker says how far it is.
@@ -166,6 +186,8 @@ func (w *Worker) listen() {
 		switch {
 		case m.Say == sayDrain:
 			w.leave(m.Last)
+		case m.Say == sayAsk:
+			go w.sign()
 		case m.Say == sayConn && f != nil:
 			w.take(m.Name, f)
 			continue
