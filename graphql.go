@@ -40,9 +40,7 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config
 	if a.streams.server != nil {
 		own.Sockets = a.streams.server
 	}
-	h, err := graphql.New(a.operations, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		(*public).ServeHTTP(w, r)
-	}), own)
+	h, err := graphql.New(a.operations, later{public}, own)
 	if err != nil {
 		return err
 	}
@@ -59,6 +57,14 @@ func (a *App) mountGraphQL(mux *serve.Mux, public *http.Handler, cfg rest.Config
 	}
 	return errors.Join(errs...)
 }
+
+// later is a handler that is known later, one that observes.
+type later struct{ h *http.Handler }
+
+func (l later) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*l.h).ServeHTTP(w, r) }
+
+// Continues says what serve's observer says; see there.
+func (later) Continues() {}
 
 // relatedHandler answers the operations of relations: as the public handler
 // answers others, but to nobody outside.

@@ -80,8 +80,10 @@ func (h *Handler) requestTo(ctx context.Context, x *exchange, s *op.Spec, u *url
 			header[name] = values
 		}
 	}
-	if sc := x.scope; sc != nil && sc.Trace.Valid() {
-		header["Traceparent"] = []string{sc.Trace.Traceparent()}
+	if sc := x.observed(); sc != nil {
+		if !h.continues {
+			header["Traceparent"] = []string{sc.Trace.Traceparent()}
+		}
 	} else if values := x.r.Header["Traceparent"]; len(values) > 0 {
 		header["Traceparent"] = values
 	}

@@ -28,6 +28,7 @@ type Handler struct {
 	credentials   []string
 	introspection bool
 	initWait      time.Duration
+	continues     bool // who answers finds the trace without a header
 	documents     *cache[*document]
 	texts         *cache[string] // as JSON, by their hash
 }
@@ -44,6 +45,7 @@ func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler,
 		schema: s, operations: handler, cfg: cfg, limits: cfg.Limits.orStandard(), introspection: cfg.Introspection,
 		initWait: cmp.Or(max(cfg.InitWait, 0), standardInitWait),
 	}
+	h.continues = continues(handler) && (cfg.Related == nil || continues(cfg.Related))
 	for _, name := range cfg.Credentials {
 		h.credentials = append(h.credentials, http.CanonicalHeaderKey(name))
 	}
@@ -52,6 +54,13 @@ func New(operations []op.Operation, handler http.Handler, cfg Config) (*Handler,
 	}
 	h.documents, h.texts = newCache[*document](h.limits.Plans), newCache[string](h.limits.Plans)
 	return h, nil
+}
+
+// continues reports whether a handler observes, and so finds the trace of who asks
+// by asking.
+func continues(h http.Handler) bool {
+	_, does := h.(interface{ Continues() })
+	return does
 }
 
 // standardInitWait is how long a socket waits for connection_init.

@@ -11,6 +11,10 @@ import (
 // other one, though, need not be found out again, and what is said to clients
 // alone is said to nobody.
 
+// Continues says that the trace of who asks is found by that, and has to be in no
+// header.
+func (*observer) Continues() {}
+
 // asking returns the scope of the request that asks, or nil.
 func asking(w http.ResponseWriter) *scope.Scope {
 	if asks, ok := w.(interface{ Asking() *scope.Scope }); ok {

@@ -24,7 +24,7 @@ func RefuseBody(r *http.Request) error {
 // section 12.5.1). A type with weight zero is refused, everything else that
 // names the type or a range around it admits it.
 func Accepts(header []string, media string) bool {
-	if len(header) == 0 || len(header) == 1 && (header[0] == media || header[0] == "*/*") {
+	if len(header) == 0 || len(header) == 1 && (header[0] == media || header[0] == "*/*" || startsWith(header[0], media)) {
 		return true
 	}
 	family, _, _ := strings.Cut(media, "/")
@@ -47,6 +47,12 @@ func Accepts(header []string, media string) bool {
 		}
 	}
 	return admitted
+}
+
+// startsWith reports whether the first range of a list is a media type and
+// nothing else. No other range weighs more, whatever it says.
+func startsWith(line, media string) bool {
+	return len(line) > len(media) && line[len(media)] == ',' && line[:len(media)] == media
 }
 
 func zeroWeight(params string) bool {
