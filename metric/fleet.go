@@ -42,8 +42,9 @@ func (r *Registry) Snapshot() ([]byte, error) {
 // Fleet adds up the metrics of several processes that do one thing together:
 // counters and histograms are summed, and those of processes that have ended
 // stay in the sum; gauges and summaries, of which a sum would say nothing, get
-// the label worker. Native histograms are left out of the sum: their classic
-// buckets are in it. The zero Fleet is ready to use.
+// the label worker. Native histograms of different width have the wider one's
+// buckets in the sum; of those that differ in what they take for zero only the
+// classic buckets are in it. The zero Fleet is ready to use.
 type Fleet struct {
 	mu    sync.Mutex
 	ended map[string]*dto.MetricFamily
@@ -182,8 +183,12 @@ func together(a, b *dto.Histogram) *dto.Histogram {
 	h := &dto.Histogram{SampleCount: &count, SampleSum: &total}
 	if a.SampleCount == nil {
 		h.Bucket = b.GetBucket()
+		if n, ok := nativeOf(b); ok {
+			n.put(h)
+		}
 		return h
 	}
+	addNative(h, a, b)
 	bounds := map[float64]*dto.Bucket{}
 	for _, bucket := range a.GetBucket() {
 		bounds[bucket.GetUpperBound()] = bucket

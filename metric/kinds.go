@@ -157,7 +157,7 @@ func (r *Registry) Histogram(name, help string, buckets []float64, labels ...str
 	opts := prometheus.HistogramOpts{Name: name, Help: help, Unit: unitOf(name), Buckets: buckets}
 	if opts.Unit == "seconds" {
 		opts.NativeHistogramBucketFactor = 1.1
-		opts.NativeHistogramMaxBucketNumber = 100 // then they become wider; nothing is reset
+		opts.NativeHistogramMaxBucketNumber = nativeBuckets // then they become wider; nothing is reset
 	}
 	vec := prometheus.NewHistogramVec(opts, labels)
 	if err := r.register(name, vec); err != nil {
