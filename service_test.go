@@ -132,3 +132,36 @@ func TestASocketOfSystemdThatIsNotForDevelopment(t *testing.T) {
 		}
 	}
 }
+
+// TestARestartBehindASocketRefusesNobody has a service manager's socket outlive
+// the service: what comes meanwhile waits in it.
+func TestARestartBehindASocketRefusesNobody(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string][]string{"one process": nil, "with workers": {"ASHLAR_WORKERS=2"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			public := free(t)
+			env := append([]string{"ASHLAR_LIMIT_ADDRESS=off"}, env...)
+			cmd, told := service(t, "public", env, public)
+			told("READY=1")
+			l := under("http://"+public.Addr().String(), plain, shape{clients: 4, fresh: true})
+			for range 3 {
+				l.wait(50)
+				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				if err := cmd.Wait(); err != nil {
+					t.Error(err)
+				}
+				cmd, told = service(t, "public", env, public)
+				told("READY=1")
+			}
+			l.wait(50)
+			sent, failed, first := l.end()
+			t.Logf("%d of %d requests failed", failed, sent)
+			if failed > 0 {
+				t.Error(first)
+			}
+		})
+	}
+}

@@ -131,6 +131,62 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
+// socket returns what is wrong with the unit of a socket beside a service.
+func socket(text, conf []byte) (findings []string) {
+	options, err := unit.Deserialize(bytes.NewReader(text))
+	if err != nil {
+		return []string{"syntax: " + err.Error()}
+	}
+	set, listens := map[string]string{}, 0
+	for _, o := range options {
+		if set[o.Name] = o.Value; strings.HasPrefix(o.Name, "Listen") {
+			listens++
+		}
+	}
+	say := func(when bool, finding string) {
+		if when {
+			findings = append(findings, finding)
+		}
+	}
+	at := ""
+	for line := range strings.Lines(string(conf)) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "ASHLAR_ADDR="); ok {
+			at = value
+		}
+	}
+	say(listens != 1 || set["ListenStream"] != at, "P16.2: it listens elsewhere than the service would, at "+set["ListenStream"])
+	say(set["FileDescriptorName"] != "public", "name: the app takes it for another socket")
+	say(set["Accept"] != "" && set["Accept"] != "no", "P14.1: a process for each connection")
+	backlog, err := strconv.Atoi(set["Backlog"])
+	say(err != nil || backlog < 1024, "P14.1: connections that come during a restart are refused")
+	say(set["Service"] != "", "name: it is not for the service beside it")
+	say(set["WantedBy"] != "sockets.target", "P2.6: it is not there after a start of the machine")
+	return findings
+}
+
+func TestSystemdSocket(t *testing.T) {
+	t.Parallel()
+	text, conf := read(t, "../systemd/shop.socket"), read(t, "../systemd/shop.conf")
+	if found := socket(text, conf); len(found) > 0 {
+		t.Errorf("deploy/systemd/shop.socket:\n%s", strings.Join(found, "\n"))
+	}
+	for rule, change := range map[string][2]string{
+		"syntax":             {"[Socket]", "Socket"},
+		"P16.2":              {"ListenStream=127.0.0.1:8080", "ListenStream=8080"},
+		"name: the app":      {"FileDescriptorName=public\n", ""},
+		"P14.1: a process":   {"Backlog", "Accept=yes\nBacklog"},
+		"P14.1: connections": {"Backlog=4096", "Backlog=5"},
+		"name: it":           {"Backlog", "Service=other.service\nBacklog"},
+		"P2.6":               {"sockets.target", "multi-user.target"},
+	} {
+		spoilt := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(spoilt, text) {
+			t.Errorf("%s: shop.socket does not have %q", rule, change[0])
+		}
+		bites(t, rule, socket(spoilt, conf))
+	}
+}
+
 // TestSystemdEnvironment: no secret is in a file that everybody reads, and
 // nothing in it says again, or otherwise, what the unit says.
 func TestSystemdEnvironment(t *testing.T) {
@@ -166,11 +222,16 @@ func TestSystemdItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := bytes.ReplaceAll(read(t, "../systemd/shop.service"), []byte("=/usr/local/bin/shop"), []byte("="+program))
+	open := read(t, "../systemd/shop.socket")
+	name := "shop.service"
 	run := func(text []byte, args ...string) (string, error) {
-		file := filepath.Join(t.TempDir(), "shop.service")
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
+		dir := t.TempDir() // with both units, each of which names the other
+		for name, text := range map[string][]byte{"shop.socket": open, "shop.service": text} {
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
+		file := filepath.Join(dir, name)
 		out, err := exec.CommandContext(t.Context(), tool, append(slices.Clone(args), file)...).CombinedOutput()
 		return string(out), err
 	}
@@ -180,6 +241,15 @@ func TestSystemdItself(t *testing.T) {
 	if out, err := run(bytes.Replace(text, []byte("KillMode=mixed"), []byte("KilMode=mixed"), 1), "verify"); !strings.Contains(out, "KilMode") {
 		t.Errorf("verify does not see a word that it does not know: %v\n%s", err, out)
 	}
+	name = "shop.socket"
+	if out, err := run(text, "verify"); err != nil || out != "" {
+		t.Errorf("verify of the socket: %v\n%s", err, out)
+	}
+	open = bytes.Replace(open, []byte("ListenStream=127.0.0.1:8080"), []byte("ListenStream=127.0.0.1:808080"), 1)
+	if out, _ := run(text, "verify"); !strings.Contains(out, "808080") {
+		t.Errorf("verify does not see an address that cannot be: %s", out)
+	}
+	name = "shop.service"
 	if out, _ := run(text, "security", "--help"); !strings.Contains(out, "--offline") {
 		t.Skip("this systemd-analyze judges running services only: version 250 or newer is needed")
 	}

@@ -80,6 +80,7 @@ func TestFilesAreOfTheApp(t *testing.T) {
 		"deploy/kubernetes/overlays/production/kustomization.yaml": "namespace: payments-api-production\n",
 		"deploy/ecs/task.json":                `"family": "payments-api"`,
 		"deploy/systemd/payments-api.service": "ExecStart=/usr/local/bin/payments-api serve\n",
+		"deploy/systemd/payments-api.socket":  "FileDescriptorName=public\n",
 		"deploy/systemd/payments-api.conf":    "# Settings of payments-api ",
 	} {
 		if !strings.Contains(files[name], want) {
