@@ -32,11 +32,12 @@ func (c *conversation) call(m message) {
 	}
 	c.working.Go(func() {
 		defer c.releaseCall()
-		ctx, cancel := context.WithCancel(c.base)
-		defer cancel()
-		if !c.cancelWith(cancel) {
+		ends := c.callsEnd()
+		if ends == nil {
 			return
 		}
+		ctx, cancel := context.WithCancel(ends)
+		defer cancel()
 		c.answer(m.ID, c.ask(ctx, s, &m))
 	})
 }
@@ -54,20 +55,20 @@ func (c *conversation) reserveCall() bool {
 func (c *conversation) releaseCall() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calling--; c.calling == 0 {
-		c.cancels = c.cancels[:0]
-	}
+	c.calling--
 }
 
-// cancelWith has the end of the socket end a call.
-func (c *conversation) cancelWith(cancel context.CancelFunc) bool {
+// callsEnd returns what ends with the socket, or nil if that has ended.
+func (c *conversation) callsEnd() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ended.Load() != nil {
-		return false
+	switch {
+	case c.ended.Load() != nil:
+		return nil
+	case c.calls == nil:
+		c.calls, c.cancel = context.WithCancel(c.base)
 	}
-	c.cancels = append(c.cancels, cancel)
-	return true
+	return c.calls
 }
 
 // ask sends a request to the handler that serves all.

@@ -80,19 +80,24 @@ func (st *stream) transport() string {
 type aboard struct {
 	st *stream
 	on *guest
+
+	turn
 }
 
 func (*aboard) form() form        { return asValue }
 func (*aboard) transport() string { return "socket" }
 
 func (a *aboard) write(b []byte, within time.Duration) error {
-	return a.on.link.Load().write(b, within)
+	return a.take(func() error { return a.on.link.Load().write(b, within) })
 }
 
 func (a *aboard) end(e *ending, traceID string) (sent int) {
 	a.on.release(a.st)
+	if a.on.ended.Load() != nil {
+		return 0 // it has heard that of all
+	}
+	a.finish()
 	switch {
-	case a.on.ended.Load() != nil: // it has heard that of all
 	case e.told():
 		words := a.st.to.Words.End(nil, e.end(traceID))
 		if len(words) > 0 && a.on.send(words) == nil {

@@ -43,7 +43,7 @@ func (*direct) transport() string { return "websocket" }
 
 func (d *direct) end(e *ending, traceID string) (sent int) {
 	if e.told() {
-		if words := e.lastMessage(traceID); d.write(words, lastPatience) == nil {
+		if words := e.lastMessage(traceID); d.last(words) == nil {
 			sent = len(words)
 		}
 	}
@@ -196,7 +196,7 @@ func (*waiting) check(context.Context, time.Time) {} // it has its own timer
 
 func (w *waiting) stop(e *ending) {
 	if w.ended.CompareAndSwap(false, true) {
-		_ = w.write(w.final(e), lastPatience) // as far as it can be heard
+		_ = w.last(w.final(e)) // as far as it can be heard
 		w.close(e.closeCode(), e.code())
 	}
 }
@@ -295,7 +295,7 @@ func (l *link) fail(h *Handler, s *scope.Scope, err error) {
 	}
 	if e.reason == Failed {
 		h.logFailure(s, fault.ProblemOf(err, ""), err)
-		_ = l.write(e.lastMessage(traceID(s)), lastPatience) // as far as it can be heard
+		_ = l.last(e.lastMessage(traceID(s))) // as far as it can be heard
 	}
 	l.close(e.closeCode(), e.code())
 }

@@ -81,6 +81,9 @@ type link struct {
 
 	unanswered atomic.Int64 // when it was pinged, in Unix nanoseconds; 0 if it has answered
 
+	deflating sync.Mutex
+	ended     bool // of what is compressed, no message follows
+
 	rating sync.Mutex
 	rate   bucket // of messages that come
 	floods bool   // there were too many that are not passed on
@@ -151,9 +154,14 @@ func (s *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // write sends a message.
-func (l *link) write(b []byte, within time.Duration) error {
+func (l *link) write(b []byte, within time.Duration) error { return l.put(b, false, within) }
+
+// last sends a message that nothing but the close follows.
+func (l *link) last(b []byte) error { return l.put(b, true, lastPatience) }
+
+func (l *link) put(b []byte, last bool, within time.Duration) error {
 	if !l.tap.framed {
-		return l.conn.Write(context.Background(), websocket.MessageText, b)
+		return l.deflate(b, last)
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
@@ -161,7 +169,22 @@ func (l *link) write(b []byte, within time.Duration) error {
 	if cap(frame) <= maxPooled {
 		*buf = frame
 	}
-	return l.tap.send(frame, within)
+	return l.tap.send(frame, last, within)
+}
+
+// deflate sends a message that may be compressed. How long it may take, the tap
+// says.
+func (l *link) deflate(b []byte, last bool) error {
+	if last {
+		l.tap.hurry()
+	}
+	l.deflating.Lock()
+	defer l.deflating.Unlock()
+	if l.ended {
+		return net.ErrClosed
+	}
+	l.ended = last
+	return l.conn.Write(context.Background(), websocket.MessageText, b)
 }
 
 // follow has hears get what comes, until that or the connection fails.
@@ -237,7 +260,7 @@ func (l *link) ping(now time.Time, within time.Duration) error {
 	if !l.unanswered.CompareAndSwap(0, now.UnixNano()) {
 		return nil
 	}
-	return l.tap.send(ping, within)
+	return l.tap.send(ping, false, within)
 }
 
 // ping is an empty ping.

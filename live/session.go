@@ -210,7 +210,7 @@ func (c *session) part(e *ending) {
 	}
 	words, code, reason := c.speaks.last(e)
 	if words != nil {
-		_ = l.write(words, lastPatience) // as far as it can be heard
+		_ = l.last(words) // as far as it can be heard
 	}
 	if e.reason == Left || e.reason == Slow {
 		l.cut()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -65,7 +64,8 @@ type conversation struct {
 	mu      sync.Mutex
 	streams map[string]*stream // by the caller's names; nil while one is being opened
 	calling int
-	cancels []context.CancelFunc
+	calls   context.Context // of calls; nil before the first
+	cancel  context.CancelFunc
 }
 
 func (*conversation) protocol() string { return "" }
@@ -152,12 +152,12 @@ func (c *conversation) halt(e *ending) {
 			streams = append(streams, st)
 		}
 	}
-	cancels := slices.Clone(c.cancels)
+	cancel := c.cancel
 	c.mu.Unlock()
 	for _, st := range streams {
 		st.stop(e.copied())
 	}
-	for _, cancel := range cancels {
+	if cancel != nil {
 		cancel()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/ashlar-go/ashlar/fault"
@@ -55,6 +56,32 @@ type subscription struct {
 	conversation *conversation
 	st           *stream
 	id           string
+
+	turn
+}
+
+// turn has nothing of a stream follow its end, which goes to a connection that
+// lasts.
+type turn struct {
+	mu   sync.Mutex
+	over bool
+}
+
+// take has f send something of the stream, unless it is over.
+func (t *turn) take(f func() error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return errBroken
+	}
+	return f()
+}
+
+// finish waits until nothing is sent any more.
+func (t *turn) finish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
 }
 
 func (*subscription) form() form        { return asMessage }
@@ -64,14 +91,18 @@ func (s *subscription) write(item []byte, within time.Duration) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	*buf = appendItem((*buf)[:0], s.id, item)
-	return s.conversation.link.Load().write(*buf, within)
+	return s.take(func() error { return s.conversation.link.Load().write(*buf, within) })
 }
 
 func (s *subscription) end(e *ending, traceID string) (sent int) {
 	c := s.conversation
+	if c.ended.Load() != nil {
+		c.drop(s.id)
+		return 0 // it has heard that of all
+	}
+	s.finish()
 	c.drop(s.id)
 	switch {
-	case c.ended.Load() != nil: // it has heard that of all
 	case e.told():
 		words := final(s.id, e.kind(), e.data(traceID))
 		if c.send(words) == nil {

@@ -25,6 +25,7 @@ type tap struct {
 
 	writing sync.Mutex
 	broken  bool // half a frame may be out
+	ended   bool // no message follows
 	closed  bool // a close frame is out, which is the last
 }
 
@@ -79,23 +80,27 @@ func (t *tap) Read(p []byte) (n int, err error) {
 
 // Write implements [net.Conn] for who speaks the protocol.
 func (t *tap) Write(p []byte) (int, error) {
-	within := t.patience
-	if t.closing.Load() {
-		within = lastPatience
-	}
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	const opcode, isClose = 0x0f, 0x8
 	if t.framed && len(p) > 0 && p[0]&opcode == isClose {
 		defer func() { t.closed = true }()
 	}
-	return t.put(p, within)
+	return t.put(p, t.patience)
 }
 
-// send sends a frame of ours within a time.
-func (t *tap) send(frame []byte, within time.Duration) error {
+// send sends a frame of ours within a time. Only a close follows the last one:
+// also a message that waits for its turn does not.
+func (t *tap) send(frame []byte, last bool, within time.Duration) error {
+	if last {
+		t.hurry()
+	}
 	t.writing.Lock()
 	defer t.writing.Unlock()
+	if t.ended {
+		return net.ErrClosed
+	}
+	t.ended = last
 	_, err := t.put(frame, within)
 	return err
 }
@@ -105,13 +110,16 @@ func (t *tap) put(p []byte, within time.Duration) (n int, err error) {
 		return 0, net.ErrClosed
 	}
 	if err = t.Conn.SetWriteDeadline(time.Now().Add(within)); err == nil {
+		if t.closing.Load() && within > lastPatience { // since before the deadline, or after it
+			t.hurry()
+		}
 		n, err = t.Conn.Write(p)
 	}
 	t.broken = err != nil
 	return n, err
 }
 
-// hurry has a write that is under way end soon.
+// hurry has a write that is under way end soon, and those that follow.
 func (t *tap) hurry() {
 	t.closing.Store(true)
 	_ = t.Conn.SetWriteDeadline(time.Now().Add(lastPatience))

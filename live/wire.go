@@ -82,6 +82,10 @@ type line struct {
 func (l *line) write(b []byte, within time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.put(b, within)
+}
+
+func (l *line) put(b []byte, within time.Duration) error {
 	if l.broken {
 		return errBroken
 	}
@@ -99,9 +103,12 @@ func (*line) transport() string { return "sse" }
 func (l *line) end(e *ending, traceID string) (sent int) {
 	if words := l.st.lastEvent(e, traceID); words != nil {
 		_ = l.conn.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
-		if l.write(words, lastPatience) == nil {
+		l.mu.Lock()
+		if l.put(words, lastPatience) == nil {
 			sent = len(words)
 		}
+		l.broken = true // an item that waits must not follow the end
+		l.mu.Unlock()
 	}
 	_ = l.conn.Close()
 	return sent
@@ -148,6 +155,10 @@ type held struct {
 func (h *held) write(b []byte, within time.Duration) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.put(b, within)
+}
+
+func (h *held) put(b []byte, within time.Duration) error {
 	if h.broken {
 		return errBroken
 	}
@@ -174,15 +185,16 @@ func (*held) transport() string { return "sse" }
 
 // end lets the request return, after which its writer must not be used.
 func (h *held) end(e *ending, traceID string) (sent int) {
-	if words := h.st.lastEvent(e, traceID); words != nil {
+	words := h.st.lastEvent(e, traceID)
+	if words != nil {
 		_ = h.control.SetWriteDeadline(time.Now().Add(lastPatience)) // of the write that is under way
-		if h.write(words, lastPatience) == nil {
-			sent = len(words)
-		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.broken = true
+	if words != nil && h.put(words, lastPatience) == nil {
+		sent = len(words)
+	}
+	h.broken = true // an item that waits must not follow the end
 	close(h.done)
 	return sent
 }
