@@ -55,11 +55,13 @@ func TestWhatAPipelineMayDo(t *testing.T) {
 	}
 	rendered := ""
 	for _, overlay := range overlays {
-		text, err := render(manifests(t), overlay)
-		if err != nil {
-			t.Fatal(err)
+		for _, files := range []map[string][]byte{manifests(t), behindGateway(manifests(t))} {
+			text, err := render(files, overlay)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rendered += string(text)
 		}
-		rendered += string(text)
 	}
 	used := map[string]bool{}
 	for _, kind := range regexp.MustCompile(`(?m)^kind: (\w+)$`).FindAllStringSubmatch(rendered, -1) {

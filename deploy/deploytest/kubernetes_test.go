@@ -24,6 +24,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	kyaml "k8s.io/apimachinery/pkg/util/yaml"
+	gateway "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -39,6 +40,7 @@ type cluster struct {
 	deployments []apps.Deployment
 	jobs        []batch.Job
 	ingresses   []networking.Ingress
+	routes      []gateway.HTTPRoute
 	networks    []networking.NetworkPolicy
 	autoscalers []autoscaling.HorizontalPodAutoscaler
 	budgets     []policy.PodDisruptionBudget
@@ -113,6 +115,8 @@ func decode(text []byte) (c cluster, err error) {
 			err = strict(document, &c.jobs)
 		case "networking.k8s.io/v1 Ingress":
 			err = strict(document, &c.ingresses)
+		case "gateway.networking.k8s.io/v1 HTTPRoute":
+			err = strict(document, &c.routes)
 		case "networking.k8s.io/v1 NetworkPolicy":
 			err = strict(document, &c.networks)
 		case "autoscaling/v2 HorizontalPodAutoscaler":
@@ -230,8 +234,8 @@ func (c cluster) setting(k core.Container, name string) string {
 
 // served holds what a cluster that serves must have.
 func (c cluster) served(say func(bool, string)) {
-	if len(c.deployments) != 1 || len(c.autoscalers) != 1 || len(c.budgets) != 1 || len(c.ingresses) != 1 || len(c.monitors) != 1 {
-		say(true, "P16.15: a Deployment, its autoscaler, budget, ingress or monitor is missing")
+	if len(c.deployments) != 1 || len(c.autoscalers) != 1 || len(c.budgets) != 1 || len(c.ingresses)+len(c.routes) != 1 || len(c.monitors) != 1 {
+		say(true, "P16.15: a Deployment, its autoscaler, budget, ingress or monitor is missing, or there is an ingress beside a route")
 		return
 	}
 	d := c.deployments[0]
@@ -318,28 +322,100 @@ func (c cluster) reachable(say func(bool, string), pod core.PodTemplateSpec, sel
 	}
 	say(!deny, "P16.16: what no rule allows is not refused")
 
-	ports := map[string]string{}
+	ports, numbers := map[string]string{}, map[string]string{}
 	for _, s := range c.services {
 		for _, p := range s.Spec.Ports {
 			ports[s.Name+" "+p.Name] = p.TargetPort.String()
+			numbers[fmt.Sprint(s.Name, " ", p.Port)] = p.TargetPort.String()
 		}
 		say(s.Spec.Type != core.ServiceTypeClusterIP, "P16.16: "+s.Name+" is open past the ingress")
 		say(!selects(&meta.LabelSelector{MatchLabels: s.Spec.Selector}, pod.Labels), "P16.15: "+s.Name+" leads to no pod")
 	}
-	i := c.ingresses[0]
-	say(len(i.Spec.TLS) == 0, "P12.10: the ingress serves without TLS")
-	for _, r := range i.Spec.Rules {
-		for _, p := range r.HTTP.Paths {
-			to := p.Backend.Service
-			say(ports[to.Name+" "+to.Port.Name] != "http", "P10.14: the ingress leads to "+ports[to.Name+" "+to.Port.Name])
+	for _, i := range c.ingresses {
+		say(len(i.Spec.TLS) == 0, "P12.10: the ingress serves without TLS")
+		for _, r := range i.Spec.Rules {
+			for _, p := range r.HTTP.Paths {
+				to := p.Backend.Service
+				say(ports[to.Name+" "+to.Port.Name] != "http", "P10.14: the ingress leads to "+ports[to.Name+" "+to.Port.Name])
+			}
+			say(len(i.Spec.TLS) > 0 && !slices.Contains(i.Spec.TLS[0].Hosts, r.Host), "P12.10: no certificate for "+r.Host)
 		}
-		say(len(i.Spec.TLS) > 0 && !slices.Contains(i.Spec.TLS[0].Hosts, r.Host), "P12.10: no certificate for "+r.Host)
+	}
+	for _, r := range c.routes {
+		c.routed(say, r, numbers)
 	}
 	m := c.monitors[0]
 	found := slices.ContainsFunc(c.services, func(s core.Service) bool {
 		return selects(&m.Spec.Selector, s.Labels) && ports[s.Name+" "+m.Spec.Endpoints[0].Port] == "admin"
 	})
 	say(!found || m.Spec.Endpoints[0].Path != "/metrics", "P5.1: the monitor scrapes nothing")
+}
+
+// routed holds where a route of a Gateway comes from and leads to.
+func (c cluster) routed(say func(bool, string), r gateway.HTTPRoute, ports map[string]string) {
+	from := ""
+	for _, p := range r.Spec.ParentRefs {
+		say(p.SectionName == nil || *p.SectionName != "https", "P12.10: the route takes what comes without TLS")
+		if p.Namespace != nil {
+			from = string(*p.Namespace)
+		}
+	}
+	lets := false
+	for _, n := range c.networks {
+		for _, in := range n.Spec.Ingress {
+			for _, f := range in.From {
+				lets = lets || f.NamespaceSelector != nil && f.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] == from && in.Ports[0].Port.IntValue() == 8080
+			}
+		}
+	}
+	say(from == "" || !lets, "P16.16: the network lets no Gateway in")
+	staged := len(c.namespaces) == 1 && strings.Contains(c.namespaces[0].Name, "staging")
+	say(len(r.Spec.Hostnames) != 1 || strings.Contains(string(r.Spec.Hostnames[0]), "staging") != staged, fmt.Sprintf("P12.10: the route answers for %q", r.Spec.Hostnames))
+	for _, rule := range r.Spec.Rules {
+		for _, to := range rule.BackendRefs {
+			port := "no port"
+			if to.Port != nil {
+				port = ports[fmt.Sprint(to.Name, " ", *to.Port)]
+			}
+			say(port != "http", "P10.14: the route leads to "+port)
+		}
+		say(rule.Timeouts == nil || rule.Timeouts.Request == nil || *rule.Timeouts.Request != "0s", "streams: the Gateway cuts them off")
+	}
+}
+
+// behindGateway is the manifests with the component in each overlay.
+func behindGateway(files map[string][]byte) map[string][]byte {
+	for _, overlay := range []string{"overlays/staging", "overlays/production"} {
+		name := overlay + "/kustomization.yaml"
+		files[name] = append(slices.Clone(files[name]), "components: [../../components/gateway]\n"...)
+	}
+	return files
+}
+
+func TestManifestsBehindAGateway(t *testing.T) {
+	t.Parallel()
+	if found := findings(behindGateway(manifests(t))); len(found) > 0 {
+		t.Fatalf("deploy/kubernetes with components/gateway:\n%s", strings.Join(found, "\n"))
+	}
+	const route, component = "components/gateway/route.yaml", "components/gateway/kustomization.yaml"
+	for rule, c := range map[string][3]string{
+		"decode: HTTPRoute":       {route, "backendRefs", "backendrefs"},
+		"P12.10: the route takes": {route, ", sectionName: https", ""},
+		"P12.10: the route ans":   {"overlays/staging/kustomization.yaml", "hostnames/0, value: shop.staging", "hostnames/0, value: shop"},
+		"P10.14: the route":       {route, "{name: shop, port: 80}", "{name: shop-admin, port: 9090}"},
+		"streams":                 {route, "request: 0s", "request: 30s"},
+		"P16.15: a Deployment":    {component, ", $patch: delete}", "}"},
+		"P16.16: the network":     {component, "value: gateway}", "value: elsewhere}"},
+		"render":                  {"base/network.yaml", "ingress-nginx", "traefik"},
+	} {
+		files := behindGateway(manifests(t))
+		spoilt := bytes.Replace(files[c[0]], []byte(c[1]), []byte(c[2]), 1)
+		if bytes.Equal(spoilt, files[c[0]]) {
+			t.Errorf("%s: %s does not have %q", rule, c[0], c[1])
+		}
+		files[c[0]] = spoilt
+		bites(t, rule, findings(files))
+	}
 }
 
 // seconds reads "5s".
