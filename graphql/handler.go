@@ -215,17 +215,22 @@ type result struct {
 	header   http.Header
 	room     *[]byte // in which data lies, if it is a buffer's
 
-	picker *codec.Picker // what writes data from the operation's value, or nil
-	picked bool          // it did
+	step    *step
+	picker  *codec.Picker // what writes data from the operation's value, or nil
+	picked  bool          // it did
+	cursors []string      // behind the items of the value, if they are asked for
 }
 
 // Take implements [ask.Taker].
 func (r *result) Take(answer any) (n int, taken bool) {
+	if r.step.cursors {
+		r.cursors = cursorsOf(answer)
+	}
 	if r.picker == nil {
 		return 0, false
 	}
 	room := buffers.Get().(*[]byte)
-	data, ok := r.picker.Append((*room)[:0], answer)
+	data, ok := r.picker.Append((*room)[:0], answer, r.cursors)
 	if !ok {
 		buffers.Put(room)
 		return 0, false
@@ -318,7 +323,7 @@ func (h *Handler) resolve(x *exchange, st *step, res *result) {
 		return
 	default:
 	}
-	if !st.call.empty {
+	if res.step = st; !st.call.empty {
 		res.picker = st.picker(st.resumed(x.vars))
 	}
 	answer := h.ask(x.context(), x, st, res)
@@ -333,15 +338,15 @@ func (h *Handler) resolve(x *exchange, st *step, res *result) {
 		res.data = []byte("true")
 	case !res.picked:
 		res.room = buffers.Get().(*[]byte)
-		res.data, res.failures = h.projected(x.context(), x, st, res.room, answer.Body.Bytes(), &trail{name: st.name})
+		res.data, res.failures = h.projected(x.context(), x, st, res.room, answer.Body.Bytes(), res.cursors, &trail{name: st.name})
 		answer.Release()
 	}
 }
 
 // projected is what is sent of a value of a field of the root. It lies in room,
 // or anywhere but in the body.
-func (h *Handler) projected(ctx context.Context, x *exchange, st *step, room *[]byte, body []byte, at *trail) (data []byte, found failures) {
-	p := projection{resumed: st.resumed(x.vars)}
+func (h *Handler) projected(ctx context.Context, x *exchange, st *step, room *[]byte, body []byte, cursors []string, at *trail) (data []byte, found failures) {
+	p := projection{resumed: st.resumed(x.vars), cursors: cursors}
 	data, ok := p.value((*room)[:0], st, st.typ, body, at)
 	*room = data[:0] // it may have grown
 	if !ok {

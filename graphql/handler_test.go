@@ -27,7 +27,7 @@ func TestFieldsAreAnswered(t *testing.T) {
 		`{ __typename a: __typename }`:           `{"data":{"__typename":"Query","a":"Query"}}`,
 		`mutation { billsDelete(id: "bill_1") }`: `{"data":{"billsDelete":true}}`,
 		`mutation { billsCreate(amount: 5, tags: "one", card: {brand: "visa", last4: "1"}) { amount tags note } }`:                             `{"data":{"billsCreate":{"amount":5,"tags":["one"],"note":null}}}`,
-		`{ billsList(first: 2) { edges { node { id } cursor } nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor startCursor } } }`: `{"data":{"billsList":{"edges":[{"node":{"id":"bill_1"},"cursor":null},{"node":{"id":"bill_2"},"cursor":"GtW-DTI"}],"nodes":[{"id":"bill_1"},{"id":"bill_2"}],"pageInfo":{"hasNextPage":true,"hasPreviousPage":false,"endCursor":"GtW-DTI","startCursor":null}}}}`,
+		`{ billsList(first: 2) { edges { node { id } cursor } nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor startCursor } } }`: `{"data":{"billsList":{"edges":[{"node":{"id":"bill_1"},"cursor":"g9zvtzE"},{"node":{"id":"bill_2"},"cursor":"GtW-DTI"}],"nodes":[{"id":"bill_1"},{"id":"bill_2"}],"pageInfo":{"hasNextPage":true,"hasPreviousPage":false,"endCursor":"GtW-DTI","startCursor":null}}}}`,
 	} {
 		if got := ask(t, h, query, nil); got != want {
 			t.Errorf("%s\nis answered\n%s\nwant\n%s", query, got, want)

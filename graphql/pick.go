@@ -1,6 +1,8 @@
 package graphql
 
 import (
+	"slices"
+
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/ashlar-go/ashlar/internal/codec"
@@ -28,6 +30,11 @@ func (st *step) choose() {
 	encoder := st.call.encoder()
 	if encoder == nil {
 		return
+	}
+	for _, below := range st.sub.tops() {
+		if below.kind == edges {
+			below.paged, st.cursors = true, st.cursors || below.asksCursors()
+		}
 	}
 	for i := range st.pickers {
 		if p := st.pick(st.typ, i == 1); p != nil {
@@ -100,8 +107,10 @@ func (st *step) edgesPick(resumed bool) *codec.Pick {
 			part.Text = string(below.text)
 		case st.sub.isNode(below):
 			part.Of = below.pick(below.typ, resumed)
+		default:
+			part.Each = st.paged
 		}
-		if part.Of == nil && part.Text == "" {
+		if part.Of == nil && part.Text == "" && !part.Each {
 			return nil
 		}
 		edge.Parts = append(edge.Parts, part)
@@ -127,4 +136,32 @@ func (st *step) pagePick(resumed bool) *codec.Pick {
 		p.Parts = append(p.Parts, part)
 	}
 	return p
+}
+
+// tops are the steps of a selection, none if there is none.
+func (sel *selection) tops() []*step {
+	if sel == nil {
+		return nil
+	}
+	return sel.steps
+}
+
+// asksCursors reports whether the cursors of edges are asked for.
+func (st *step) asksCursors() bool {
+	return slices.ContainsFunc(st.sub.steps, func(part *step) bool { return part.kind != isTypename && !st.sub.isNode(part) })
+}
+
+// cursorsOf returns the cursors behind the items of a page, as far as it knows
+// them.
+func cursorsOf(answer any) []string {
+	page, is := answer.(interface{ Cursors() []op.Cursor })
+	if !is {
+		return nil
+	}
+	known := page.Cursors()
+	all := make([]string, len(known))
+	for i, c := range known {
+		all[i] = string(c)
+	}
+	return all
 }

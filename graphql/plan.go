@@ -38,6 +38,8 @@ type step struct {
 
 	call      *field // of the root: who answers
 	pickers   [2]*codec.Picker
+	cursors   bool     // of the edges of its page are asked for
+	paged     bool     // the edges are those of the page of a step of the root
 	route     *url.URL // where it asks, if all arguments are in the query
 	query     []sent
 	arguments ast.ArgumentList

@@ -13,6 +13,7 @@ type projection struct {
 	failures failures
 	resumed  bool // the page was asked for by a cursor
 	holes    []hole
+	cursors  []string // behind the items of the page, if it knows them
 }
 
 // value writes one value. It is false if the value is not there and has to be:
@@ -177,7 +178,7 @@ func (x *projection) object(b []byte, sel *selection, v []byte, found [][]byte, 
 }
 
 // edges writes the items of a page, each in an object of its own. The place
-// behind an item is known where the page ends.
+// behind an item is known where the page ends, and elsewhere if the page knows it.
 func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, bool) {
 	items, cursor := member(page, pageData), member(page, pageNext)
 	above := trail{up: at, name: st.name}
@@ -225,6 +226,8 @@ func (x *projection) edges(b []byte, st *step, page []byte, at *trail) ([]byte, 
 				if b, ok = x.item(b, part, part.typ, item, found, &node); !ok {
 					return b, false
 				}
+			case st.paged && place.index < len(x.cursors):
+				b = appendText(b, x.cursors[place.index])
 			case further || isNull(cursor):
 				b = append(b, null...)
 			default:

@@ -423,8 +423,7 @@ func (b *builder) members(text *strings.Builder, t *rule.Type, name string, typ 
 	}
 }
 
-// connection writes the types of a page, as Relay has them. A list that is read
-// by key has a cursor only where a page ends, so that other edges have none.
+// connection writes the types of a page, as Relay has them.
 func (b *builder) connection(t *rule.Type, fallback string) string {
 	if name, known := b.names[named{t.Go, false}]; known {
 		return name
@@ -457,7 +456,7 @@ type %s {
 `, name, edge, node)
 	b.parts[edge] = fmt.Sprintf(`type %s {
   node: %s
-  """What the next page comes after; null for items that end none."""
+  """Continues the list after this item; null if the list does not know how."""
   cursor: String
 }
 `, edge, node)

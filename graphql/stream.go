@@ -90,7 +90,7 @@ func (h *Handler) appendResult(ctx context.Context, b []byte, x *exchange, id st
 	if x.plan.related > 0 { // they are asked as whoever asked for the subscription
 		ctx = lasting{ctx, x.r.Context()}
 	}
-	data, found := h.projected(ctx, x, st, new([]byte), item, &trail{name: st.name})
+	data, found := h.projected(ctx, x, st, new([]byte), item, nil, &trail{name: st.name})
 	b = append(b, '{')
 	if len(found) > 0 {
 		b = append(found.append(append(b, `"errors":`...)), ',')

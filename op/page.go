@@ -48,6 +48,30 @@ type Page[T any] struct {
 	NextCursor *Cursor `json:"next_cursor"`
 	// HasMore says whether there is a next page.
 	HasMore bool `json:"has_more"`
+
+	key func(T) string // of PageOf; nil if it has not made the page
+}
+
+// Cursors returns a cursor behind each item, which continues the list after it,
+// as those of GraphQL's edges do. It returns nil for a page that [PageOf] has not
+// made, one that was decoded for example: that does not know its keys.
+func (p Page[T]) Cursors() []Cursor {
+	if p.key == nil {
+		return nil
+	}
+	all := make([]Cursor, len(p.Data))
+	for i, item := range p.Data {
+		all[i] = NewCursor(p.key(item))
+	}
+	return all
+}
+
+// Equal reports whether two pages say the same. It is what github.com/google/go-cmp
+// compares them with; [reflect.DeepEqual] tells a page of [PageOf] from one that
+// was put together by hand.
+func (p Page[T]) Equal(q Page[T]) bool {
+	p.key, q.key = nil, nil
+	return reflect.DeepEqual(p, q)
 }
 
 // PageOf makes a page of at most limit rows. Read limit+1 rows: the extra one
@@ -59,10 +83,10 @@ func PageOf[T any](rows []T, limit int, key func(T) string) Page[T] {
 		panic("op: PageOf with limit " + strconv.Itoa(limit))
 	}
 	if len(rows) <= limit {
-		return Page[T]{Data: rows}
+		return Page[T]{Data: rows, key: key}
 	}
 	next := NewCursor(key(rows[limit-1]))
-	return Page[T]{Data: rows[:limit], NextCursor: &next, HasMore: true}
+	return Page[T]{Data: rows[:limit], NextCursor: &next, HasMore: true, key: key}
 }
 
 // ItemOf is the type of the items of a [Page], or nil if t is none.

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rule"
@@ -41,6 +44,18 @@ func TestPageOf(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%d rows for %d: got %s, want %s", c.rows, c.limit, got, c.want)
 		}
+	}
+}
+
+func TestAPageKnowsItsCursors(t *testing.T) {
+	t.Parallel()
+	page := op.PageOf([]int{1, 2, 3}, 2, strconv.Itoa)
+	if got, want := page.Cursors(), []op.Cursor{op.NewCursor("1"), op.NewCursor("2")}; !slices.Equal(got, want) || *page.NextCursor != want[1] {
+		t.Errorf("%v, want %v", got, want)
+	}
+	byHand := op.Page[int]{Data: page.Data, NextCursor: page.NextCursor, HasMore: true}
+	if byHand.Cursors() != nil || cmp.Diff(page, byHand) != "" || page.Equal(op.Page[int]{Data: page.Data}) {
+		t.Errorf("%v, %+v and %+v", byHand.Cursors(), page, byHand)
 	}
 }
 

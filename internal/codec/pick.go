@@ -34,6 +34,9 @@ type Part struct {
 	Of *Pick
 	// Text is written in its place if Of is nil: one value of JSON.
 	Text string
+	// Each says that a text is written which is another one for each item of the
+	// list that the object stands in: see [Picker.Append].
+	Each bool
 }
 
 // A Picker writes parts of the values of one type, without writing the rest. It
@@ -48,6 +51,7 @@ type choice struct {
 	node   *node
 	null   bool
 	around bool
+	each   bool
 	item   *choice
 	parts  []chosen
 	only   map[string]bool
@@ -56,6 +60,7 @@ type choice struct {
 // chosen is a Part.
 type chosen struct {
 	lead  string // `,"key":`, and the text if there is one
+	each  bool
 	field *field // nil for the value itself
 	of    *choice
 }
@@ -100,6 +105,8 @@ func (c *choice) take(parts []Part, n *node) (ok bool) {
 		part, of := chosen{lead: "," + p.Key + ":"}, n
 		if p.Of == nil {
 			part.lead += p.Text
+			part.each = p.Each
+			c.each = c.each || p.Each
 			c.parts = append(c.parts, part)
 			continue
 		}
@@ -133,24 +140,31 @@ func (n *node) member(name string) *field {
 // Append appends what was picked of v, a *T of the encoder's type, to dst. It is
 // false, and dst as it was, where something is null that must not be, a text
 // is none of those that may be written, or a value that is written cannot be.
-func (k *Picker) Append(dst []byte, v any) ([]byte, bool) {
+// Each are the texts of a [Part] that is so; it is also false if they are too few.
+func (k *Picker) Append(dst []byte, v any, each []string) ([]byte, bool) {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.Type() != k.src || p.IsNil() {
 		return dst, false
 	}
-	out, ok := k.root.append(dst, p.UnsafePointer(), 0)
+	out, ok := k.root.append(dst, p.UnsafePointer(), 0, &picking{each: each})
 	if !ok {
 		return dst, false
 	}
 	return out, true
 }
 
-func (c *choice) append(dst []byte, p unsafe.Pointer, depth int) (out []byte, ok bool) {
+// picking is one call of Append.
+type picking struct {
+	each []string
+	item int // the place of the one that is written
+}
+
+func (c *choice) append(dst []byte, p unsafe.Pointer, depth int, now *picking) (out []byte, ok bool) {
 	if depth >= maxWriteDepth {
 		return dst, false
 	}
 	if c.around {
-		return c.appendParts(dst, p, depth+1)
+		return c.appendParts(dst, p, depth+1, now)
 	}
 	n := c.node
 	for n.shape == pointer || n.shape == optional {
@@ -166,9 +180,9 @@ func (c *choice) append(dst []byte, p unsafe.Pointer, depth int) (out []byte, ok
 	}
 	switch {
 	case c.item != nil:
-		return c.appendItems(dst, n, p, depth+1)
+		return c.appendItems(dst, n, p, depth+1, now)
 	case c.parts != nil:
-		return c.appendParts(dst, p, depth+1)
+		return c.appendParts(dst, p, depth+1, now)
 	case c.only != nil && !c.only[*(*string)(p)]:
 		return dst, false
 	}
@@ -188,7 +202,7 @@ func (c *choice) nothing(dst []byte) ([]byte, bool) {
 	return append(dst, "null"...), true
 }
 
-func (c *choice) appendItems(dst []byte, n *node, p unsafe.Pointer, depth int) (out []byte, ok bool) {
+func (c *choice) appendItems(dst []byte, n *node, p unsafe.Pointer, depth int, now *picking) (out []byte, ok bool) {
 	header := (*sliceHeader)(p)
 	size := n.elem.typ.Size()
 	dst = append(dst, '[')
@@ -196,20 +210,29 @@ func (c *choice) appendItems(dst []byte, n *node, p unsafe.Pointer, depth int) (
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, ok = c.item.append(dst, unsafe.Add(header.data, uintptr(i)*size), depth); !ok {
+		if c.item.each {
+			now.item = i
+		}
+		if dst, ok = c.item.append(dst, unsafe.Add(header.data, uintptr(i)*size), depth, now); !ok {
 			return dst, false
 		}
 	}
 	return append(dst, ']'), true
 }
 
-func (c *choice) appendParts(dst []byte, p unsafe.Pointer, depth int) (out []byte, ok bool) {
+func (c *choice) appendParts(dst []byte, p unsafe.Pointer, depth int, now *picking) (out []byte, ok bool) {
 	start := len(dst)
 	for i := range c.parts {
 		part := &c.parts[i]
 		dst = append(dst, part.lead...)
 		at := p
 		switch f := part.field; {
+		case part.each:
+			if now.item >= len(now.each) {
+				return dst, false
+			}
+			dst = appendText(dst, now.each[now.item])
+			continue
 		case part.of == nil:
 			continue
 		case f == nil:
@@ -226,7 +249,7 @@ func (c *choice) appendParts(dst []byte, p unsafe.Pointer, depth int) (out []byt
 				continue
 			}
 		}
-		if dst, ok = part.of.append(dst, at, depth); !ok {
+		if dst, ok = part.of.append(dst, at, depth, now); !ok {
 			return dst, false
 		}
 	}

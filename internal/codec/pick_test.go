@@ -34,6 +34,7 @@ func TestPickWritesParts(t *testing.T) {
 		"which must not be":       {parts(part(`"a"`, "any", text)), ``},
 		"itself":                  {parts(part(`"s"`, "", parts(part(`"n"`, "name", text)))), `{"s":{"n":"a"}}`},
 		"an object around it":     {parts(part(`"m"`, "more", &codec.Pick{Item: &codec.Pick{Around: true, Parts: []codec.Part{part(`"i"`, "", parts(part(`"n"`, "name", text)))}}})), `{"m":[{"i":{"n":"b"}},{"i":{"n":"c"}}]}`},
+		"a text for each":         {parts(part(`"m"`, "more", &codec.Pick{Item: &codec.Pick{Around: true, Parts: []codec.Part{part(`"i"`, "", parts(part(`"n"`, "name", text))), {Key: `"c"`, Each: true}}}})), `{"m":[{"i":{"n":"b"},"c":"0"},{"i":{"n":"c"},"c":"1"}]}`},
 		"one of some":             {parts(part(`"n"`, "name", &codec.Pick{Only: map[string]bool{"a": true}})), `{"n":"a"}`},
 		"none of some":            {parts(part(`"n"`, "name", &codec.Pick{Only: map[string]bool{"b": true}})), ``},
 		"what cannot be written":  {parts(part(`"m"`, "more", &codec.Pick{Item: parts(part(`"r"`, "ratio", text))})), ``},
@@ -50,12 +51,12 @@ func TestPickWritesParts(t *testing.T) {
 			}
 			continue
 		}
-		got, ok := picker.Append([]byte("x"), &v)
+		got, ok := picker.Append([]byte("x"), &v, []string{"0", "1"})
 		if string(got) != "x"+c.want || ok != (c.want != "") {
 			t.Errorf("%s: %s, %t", name, got, ok)
 		}
 		for _, other := range []any{nil, v, (*line)(nil), new("a")} {
-			if _, ok := picker.Append(nil, other); ok {
+			if _, ok := picker.Append(nil, other, nil); ok {
 				t.Errorf("%s: a %T is written", name, other)
 			}
 		}
