@@ -55,7 +55,7 @@ func (c *credential) renew(ctx context.Context, token string) (access.Principal,
 			return access.Principal{}, err
 		}
 	}
-	who, err := c.server.cfg.Authenticate(r.WithContext(bounded{ctx, r.Context()}))
+	who, err := c.authenticate(ctx, r)
 	if err == nil && who.Anonymous() {
 		err = fault.ErrUnauthenticated
 	}
@@ -71,8 +71,7 @@ func (c *credential) renew(ctx context.Context, token string) (access.Principal,
 // ask returns who the caller is now, or why it is nobody any more. It returns
 // nobody without an error if that cannot be told now.
 func (c *credential) ask(ctx context.Context) (access.Principal, error) {
-	shown := c.shown.Load()
-	who, err := c.server.cfg.Authenticate(shown.WithContext(bounded{ctx, shown.Context()}))
+	who, err := c.authenticate(ctx, c.shown.Load())
 	switch {
 	case err == nil && who.Anonymous():
 		return who, fault.ErrUnauthenticated
@@ -80,6 +79,14 @@ func (c *credential) ask(ctx context.Context) (access.Principal, error) {
 		return who, err
 	}
 	return access.Principal{}, nil
+}
+
+func (c *credential) authenticate(ctx context.Context, r *http.Request) (who access.Principal, err error) {
+	err = c.server.safely(ctx, func() (err error) {
+		who, err = c.server.cfg.Authenticate(r.WithContext(bounded{ctx, r.Context()}))
+		return err
+	})
+	return who, err
 }
 
 // refuses reports whether an error says that somebody may not, and not that it

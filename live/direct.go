@@ -108,6 +108,8 @@ func endingOf(err error) *ending {
 	_, lost := errors.AsType[net.Error](err)
 	switch {
 	case ok:
+	case errors.Is(err, errPanicked):
+		return &ending{reason: Failed, err: err}
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		v = &violation{websocket.StatusMessageTooBig, "message too big"}
 	case lost, websocket.CloseStatus(err) != -1, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
@@ -247,7 +249,7 @@ func (h *Handler) await(base context.Context, s *scope.Scope, w http.ResponseWri
 	credential := h.server.keep(base, r, access.Principal{})
 	go func() {
 		defer own.Close()
-		if err := h.welcome(base, own, l, credential, r); err != nil {
+		if err := h.server.safely(own, func() error { return h.welcome(base, own, l, credential, r) }); err != nil {
 			l.fail(h, own, err)
 		}
 	}()

@@ -78,7 +78,22 @@ func (h *Handler) panicked(ctx context.Context, cause any) error {
 	return errPanicked
 }
 
-var errPanicked = errors.New("the stream's function panicked")
+var errPanicked = errors.New("a function of the application panicked")
+
+// safely has a panic of f, which no request's goroutine runs, be a failure: it
+// must not end what is everybody else's.
+func (s *Server) safely(ctx context.Context, f func() error) (err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			s.cfg.Log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(recover()), "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	err = f()
+	returned = true
+	return err
+}
 
 // traceID returns the id under which the request stands in the log, or "".
 func traceID(s *scope.Scope) string {

@@ -150,7 +150,15 @@ func (g *guest) Introduce(token string) error {
 
 // Go implements [talk.Socket].
 func (g *guest) Go(f func(ctx context.Context)) {
-	g.working.Go(func() { f(g.ctx) })
+	g.working.Go(func() {
+		err := g.server.safely(g, func() error {
+			f(g.ctx)
+			return nil
+		})
+		if err != nil { // whoever asked waits for an answer
+			g.stop(&ending{reason: Failed, err: err})
+		}
+	})
 }
 
 // Send implements [talk.Socket].

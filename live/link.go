@@ -72,9 +72,10 @@ func hijackerOf(w http.ResponseWriter) (http.Hijacker, bool) {
 
 // link is the connection of a WebSocket. One goroutine follows it.
 type link struct {
-	conn *websocket.Conn
-	tap  *tap
-	aid  aid
+	server *Server
+	conn   *websocket.Conn
+	tap    *tap
+	aid    aid
 
 	hears func(text []byte) error // gets what comes, while somebody follows
 	err   error                   // of the last message
@@ -93,7 +94,7 @@ type link struct {
 func (s *Server) accept(sc *scope.Scope, w http.ResponseWriter, r *http.Request, protocols ...string) (*link, error) {
 	sc.Lasts = true
 	small := &smallBuffers{ResponseWriter: w, tap: &tap{patience: s.cfg.Patience, framed: !s.cfg.Compress}}
-	l := &link{aid: s.aid(), rate: bucket{per: s.cfg.MessageRate, level: 2 * float64(s.cfg.MessageRate), at: time.Now()}}
+	l := &link{server: s, aid: s.aid(), rate: bucket{per: s.cfg.MessageRate, level: 2 * float64(s.cfg.MessageRate), at: time.Now()}}
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // checkOrigin has looked at it
 		OnPingReceived:     func(context.Context, []byte) bool { return l.counts() },
@@ -207,7 +208,7 @@ func (l *link) do() {
 	case errors.Is(err, errQuiet):
 		err = nil
 	case err == nil:
-		err = l.hears(text)
+		err = l.server.safely(context.Background(), func() error { return l.hears(text) })
 	}
 	l.err = err
 }

@@ -156,7 +156,7 @@ func (c *conversation) subscribe(m message) {
 		return
 	}
 	c.working.Go(func() {
-		if err := c.listen(h, &m); err != nil {
+		if err := c.server.safely(c, func() error { return c.listen(h, &m) }); err != nil {
 			c.drop(m.ID)
 			h.logFailure(c, fault.ProblemOf(err, ""), err)
 			c.fail(m.ID, err)

@@ -118,9 +118,18 @@ func (l *listener) begin() []*change {
 }
 
 // aside does something on a stack of its own. That of a listener, which waits
-// for hours, would stay as large as it once had to be.
+// for hours, would stay as large as it once had to be. A panic is the caller's.
 func aside(f func()) {
-	var done sync.WaitGroup
-	done.Go(f)
+	var (
+		done  sync.WaitGroup
+		cause any
+	)
+	done.Go(func() {
+		defer func() { cause = recover() }()
+		f()
+	})
 	done.Wait()
+	if cause != nil {
+		panic(cause)
+	}
 }
