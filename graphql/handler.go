@@ -152,7 +152,8 @@ func (h *Handler) prepare(w http.ResponseWriter, x *exchange) error {
 
 // compile finds the plan for what is asked.
 func (h *Handler) compile(x *exchange) error {
-	d, err := x.document, error(nil)
+	var err error
+	d := x.document
 	if d == nil {
 		if d, err = h.find(&x.asked); err != nil {
 			return err

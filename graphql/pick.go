@@ -37,6 +37,9 @@ func (st *step) choose() {
 		}
 	}
 	for i := range st.pickers {
+		if i == 1 && !st.call.paged {
+			break // nothing else goes on by a cursor
+		}
 		if p := st.pick(st.typ, i == 1); p != nil {
 			st.pickers[i], _ = encoder.Pick(p)
 		}

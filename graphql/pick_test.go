@@ -142,8 +142,7 @@ func (g *generator) fill(v reflect.Value, depth int) {
 		g.fill(entry, depth-1)
 		v.SetMapIndex(reflect.ValueOf("k"), entry)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Field(i)
+		for _, f := range v.Fields() {
 			if !f.CanSet() { // of a rule.Optional, and the leaf that is embedded
 				continue
 			}

@@ -149,10 +149,10 @@ func plainValue(b []byte, i int) (v any, end int, ok bool) {
 	if end, ok = skipValue(b, i); !ok || b[i] == '{' || b[i] == '[' {
 		return nil, 0, false
 	}
-	switch text := string(b[i:end]); {
-	case text == "null":
+	switch text := string(b[i:end]); text {
+	case "null":
 		return nil, end, true
-	case text == "true", text == "false":
+	case "true", "false":
 		return text == "true", end, true
 	default:
 		return json.Number(text), end, isNumber(text)

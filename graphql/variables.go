@@ -22,9 +22,9 @@ type variable struct {
 // of returns a variable, and false if it is missing. Of two with one name it is
 // the last, as in JSON.
 func (vars variables) of(name string) (value any, present bool) {
-	for i := len(vars) - 1; i >= 0; i-- {
-		if vars[i].name == name {
-			return vars[i].value, true
+	for _, v := range slices.Backward(vars) {
+		if v.name == name {
+			return v.value, true
 		}
 	}
 	return nil, false

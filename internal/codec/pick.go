@@ -65,11 +65,15 @@ type chosen struct {
 	of    *choice
 }
 
-// Pick prepares the writing of what a Pick says. It is false if that does not fit
-// the type, or is about values whose types write themselves.
+// Pick prepares the writing of what a Pick says. It is false, and there is no
+// Picker, if that does not fit the type, or is about values whose types write
+// themselves.
 func (e *Encoder) Pick(p *Pick) (picker *Picker, ok bool) {
 	root, ok := e.root.choose(p)
-	return &Picker{root, e.src}, ok
+	if !ok {
+		return nil, false
+	}
+	return &Picker{root, e.src}, true
 }
 
 // behind returns the node of what is there if it is not null.
@@ -88,14 +92,14 @@ func (n *node) choose(p *Pick) (c *choice, ok bool) {
 			return nil, false
 		}
 		c.item, ok = to.elem.choose(p.Item)
-		return c, ok
 	case p.Around:
-		return c, c.take(p.Parts, n)
+		ok = c.take(p.Parts, n)
 	case p.Parts != nil:
-		return c, to.shape == record && c.take(p.Parts, to)
+		ok = to.shape == record && c.take(p.Parts, to)
 	default:
-		return c, p.Only == nil || to.shape == text
+		ok = p.Only == nil || to.shape == text
 	}
+	return c, ok
 }
 
 // take prepares the parts of a value of n.
