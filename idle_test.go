@@ -47,7 +47,7 @@ func TestIdleConnectionsAreCheap(t *testing.T) { //nolint:paralleltest // it mea
 		"a subscription on the socket of all operations": {"GET /ws HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer TOKEN\r\n" + socketed + "\r\n" +
 			said(`{"type":"subscribe","id":"1","op":"hall.watch"}`), []string{`"here"`}, 16_500},
 		"graphql-transport-ws": {"GET /graphql HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n" + socketed + "\r\n" +
-			said(`{"type":"connection_init"}`), []string{`connection_ack`, `"next"`}, 19_000},
+			said(`{"type":"connection_init"}`), []string{`connection_ack`, `"next"`}, 19_500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := ashlartest.Open(t, "ASHLAR_STREAMS_PRINCIPAL", "10000", "ASHLAR_LIMIT_ADDRESS", "off", "ASHLAR_LOG_LEVEL", "error")

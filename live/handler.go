@@ -183,7 +183,7 @@ func (h *Handler) serve(ctx context.Context, s *scope.Scope, w http.ResponseWrit
 		return nil, nil //nolint:nilnil // nothing has to be held
 	}
 	st := h.newStream(base, s, h.server.keep(base, r, outer), last)
-	st.spans.Store(&s.Spans) // what happens until it is open is part of the request
+	st.opening.Load().spans = &s.Spans // what happens until it is open is part of the request
 	st.to = to
 	if err := st.enter(ctx); err != nil {
 		return nil, err

@@ -108,6 +108,7 @@ func (s *Server) accept(sc *scope.Scope, w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return nil, err
 	}
+	small.in.Reset(small.tap) // and not what has an end before it
 	bound(small.tap.Conn)
 	conn.SetReadLimit(s.cfg.MaxMessage)
 	l.conn, l.tap = conn, small.tap
@@ -131,11 +132,12 @@ type smallBuffers struct {
 	http.ResponseWriter
 
 	tap *tap
+	in  *bufio.Reader
 }
 
 const (
-	readBuffer  = 128
-	writeBuffer = 256 // a control frame is written at once: it has 127 bytes
+	readBuffer  = 64  // what is longer is read past it
+	writeBuffer = 128 // a control frame is written at once: it has 127 bytes
 	deflated    = 1 << 10
 )
 
@@ -147,11 +149,12 @@ func (s *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, _ := rw.Peek(rw.Reader.Buffered()) // it has them
 	s.tap.Conn, s.tap.ahead = conn, bytes.Clone(early)
+	s.in = bufio.NewReaderSize(s.tap, readBuffer)
 	size := writeBuffer
 	if !s.tap.framed {
 		size = deflated
 	}
-	return s.tap, bufio.NewReadWriter(bufio.NewReaderSize(s.tap, readBuffer), bufio.NewWriterSize(s.tap, size)), nil
+	return s.tap, bufio.NewReadWriter(s.in, bufio.NewWriterSize(s.tap, size)), nil
 }
 
 // write sends a message.

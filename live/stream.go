@@ -23,14 +23,13 @@ type stream struct {
 	h          *Handler
 	who        string      // whom it counts for
 	credential *credential // asks again for the caller; nil where nobody had to be known
-	until      time.Time   // when its time is over; zero is never
+	until      int64       // when its time is over, in Unix nanoseconds; 0 is never
 	cancel     context.CancelCauseFunc
 	begun      time.Time
 	to         *talk.Listener // who translates it; nil where it is said as here
 
 	opening atomic.Pointer[opening] // nil once it is open
-	spans   atomic.Pointer[trace.Recording]
-	wire    atomic.Value // a wire, once there is one
+	wire    atomic.Value            // a wire, once there is one
 	ended   atomic.Pointer[ending]
 	parted  atomic.Bool // the caller was told, as far as it could be
 
@@ -40,6 +39,7 @@ type stream struct {
 // opening is the time until a stream is open or refused. Two decide about that:
 // the function, which may refuse, and the request, which opens.
 type opening struct {
+	spans   *trace.Recording // of the request, which it is a part of until then; nil where nobody asked by one
 	decided atomic.Bool
 	inPlace atomic.Bool   // the function has said so
 	refusal error         // set by the function before it decides
@@ -55,7 +55,7 @@ func (h *Handler) newStream(base context.Context, s *scope.Scope, c *credential,
 		st.credential = c
 	}
 	if h.spec.Timeout > 0 {
-		st.until = st.begun.Add(h.spec.Timeout)
+		st.until = st.begun.Add(h.spec.Timeout).UnixNano()
 	}
 	ctx, cancel := context.WithCancelCause(base)
 	if last != "" {
@@ -85,8 +85,8 @@ func (st *stream) Value(key any) any {
 	case scope.OpenKey:
 		return st
 	case trace.RecordingKey:
-		if spans := st.spans.Load(); spans != nil {
-			return spans
+		if o := st.opening.Load(); o != nil && o.spans != nil {
+			return o.spans
 		}
 		return nil
 	}
@@ -157,7 +157,6 @@ func (st *stream) begin(left <-chan struct{}, items iter.Seq2[any, error], conne
 		return o.refusal
 	}
 	defer close(o.done)
-	defer st.spans.Store(nil)
 	defer st.opening.Store(nil)
 	if st.ended.Load() != nil {
 		return gone(context.Canceled)

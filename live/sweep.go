@@ -60,7 +60,7 @@ func (s *Server) check(all []member, now time.Time) {
 // check ends the stream if its time is over or its caller may no more what it
 // might.
 func (st *stream) check(ctx context.Context, now time.Time) {
-	if !st.until.IsZero() && now.After(st.until) {
+	if st.until != 0 && now.UnixNano() > st.until {
 		go st.stop(&ending{reason: Expired})
 		return
 	}
