@@ -53,5 +53,6 @@
 // as graphql does.
 //
 // On HTTP/1 the connection is taken out of net/http's hands, so that a stream
-// on which nothing happens costs two small goroutines and no buffers.
+// on which nothing happens costs two small goroutines and next to no buffers,
+// events and WebSockets alike.
 package live
