@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/ashlar-go/ashlar/fault"
 	"github.com/ashlar-go/ashlar/internal/ask"
@@ -70,13 +71,8 @@ func (h *Handler) requestOf(ctx context.Context, x *exchange, s *op.Spec, given 
 
 // requestTo is a request of an operation to where its arguments say.
 func (h *Handler) requestTo(ctx context.Context, x *exchange, s *op.Spec, u *url.URL, target string, body []byte, header http.Header) *http.Request {
-	for _, name := range passedOn {
-		if values := x.r.Header[name]; len(values) > 0 {
-			header[name] = values
-		}
-	}
-	for _, name := range h.credentials {
-		if values := x.r.Header[name]; len(values) > 0 {
+	for name, values := range x.r.Header { // fewer than there are that may be passed on
+		if len(values) > 0 && (slices.Contains(passedOn, name) || slices.Contains(h.credentials, name)) {
 			header[name] = values
 		}
 	}

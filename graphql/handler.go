@@ -83,6 +83,7 @@ type exchange struct {
 	room     *[]byte
 	plan     *plan
 	vars     variables
+	one      [1]result // of most documents
 }
 
 // context is what the operations are asked with.
@@ -261,7 +262,10 @@ func (h *Handler) answer(w http.ResponseWriter, x *exchange, media string) {
 
 // execute runs a plan and appends what came of it.
 func (h *Handler) execute(x *exchange, b []byte) ([]byte, failures, []result) {
-	results := make([]result, len(x.plan.root))
+	results := x.one[:]
+	if len(x.plan.root) != 1 {
+		results = make([]result, len(x.plan.root))
+	}
 	if x.plan.operation.Operation == ast.Query && x.plan.asked > 1 {
 		h.together(x, results)
 	} else {

@@ -122,7 +122,7 @@ func plainVariables(b []byte, i int) (vars variables, end int, ok bool) {
 		}
 		v.name = string(name)
 		if vars == nil {
-			vars = make(variables, 0, 4)
+			vars = make(variables, 0, 2)
 		}
 		vars = append(vars, v)
 		if i = skipSpace(b, i); i >= len(b) {
