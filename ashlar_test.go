@@ -128,6 +128,9 @@ func speech() ashlar.Module {
 			time.Sleep(300 * time.Millisecond)
 			return greet(ctx, in)
 		}, op.Public()),
+		op.Command("speech.never", "POST /never", func(context.Context, name) (greeting, error) {
+			select {} // as for a lock that nobody opens
+		}, op.Public()),
 	}}
 }
 

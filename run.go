@@ -72,7 +72,7 @@ func (a *App) serve(ctx context.Context, out io.Writer, w *supervise.Worker) err
 	// app drain.
 	adminCtx, closeAdmin := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeAdmin()
-	doors.lives(private)
+	doors.lives(private, a.stuck())
 	adminDone := make(chan error, 1)
 	go func() { adminDone <- admin.Run(adminCtx) }()
 

@@ -103,8 +103,8 @@ func (d *doors) admin(h http.Handler) http.Handler {
 }
 
 // lives has a worker give a sign of life when its private side says that it
-// lives.
-func (d *doors) lives(private http.Handler) {
+// lives, and calls of its operations end.
+func (d *doors) lives(private http.Handler, s *stuck) {
 	if d.worker == nil {
 		return
 	}
@@ -116,7 +116,7 @@ func (d *doors) lives(private http.Handler) {
 		}
 		answer := onlyStatus{header: http.Header{}}
 		h.ServeHTTP(&answer, r)
-		return answer.status == http.StatusOK
+		return answer.status == http.StatusOK && !s.at(time.Now())
 	})
 }
 

@@ -518,6 +518,28 @@ func TestAStoppedWorkerIsReplaced(t *testing.T) {
 	f.stop(t)
 }
 
+// TestAWorkerWhoseHandlersHangIsReplaced takes the half minute that a call may.
+func TestAWorkerWhoseHandlersHangIsReplaced(t *testing.T) {
+	t.Parallel()
+	f := startWorkers(t, 1, "ASHLAR_WORKER_UNRESPONSIVE=3s")
+	before := f.status().Workers[0].PID
+	l := under(f.public, plain, shape{clients: 12, path: "/never"})
+	st := f.eventually("another serves", func(st supervise.Status) bool { return serves(st) == 1 && st.Workers[0].PID != before })
+	l.stop() // or the next one would hang too
+	if w := st.Workers[0]; w.Restarts != 1 || !strings.Contains(w.Why, "no sign of life") {
+		t.Errorf("status %+v", w)
+	}
+	if err := ask(http.DefaultClient, f.public, ""); err != nil {
+		t.Error(err)
+	}
+	for end := time.Now().Add(lost); !strings.Contains(f.out.String(), "ashlar_test.speech.func"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("where the handlers hang is not logged")
+		}
+	}
+	_ = f.cmd.Process.Kill() // its worker may have got a call that hangs
+}
+
 func TestAChangedLogLevelHoldsForLaterWorkers(t *testing.T) {
 	t.Parallel()
 	f := startWorkers(t, 2)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // Label is a label whose value is known when the metric is declared.
@@ -21,6 +22,9 @@ func (c Counter) Add(n float64) {
 		c.prom.Add(n)
 	}
 }
+
+// Value returns what was counted.
+func (c Counter) Value() float64 { return valueOf(c.prom).GetCounter().GetValue() }
 
 // Counter declares a family of counters. The error names what is wrong with
 // the declaration: its name, its labels, or a name that is taken.
@@ -52,6 +56,16 @@ func (r *Registry) CounterFunc(name, help string, read func() float64, labels ..
 
 // Gauge goes up and down.
 type Gauge struct{ prom prometheus.Gauge }
+
+// Value returns the value.
+func (g Gauge) Value() float64 { return valueOf(g.prom).GetGauge().GetValue() }
+
+// valueOf reads one metric; the error of a counter or gauge is never there.
+func valueOf(m prometheus.Metric) *dto.Metric {
+	var read dto.Metric
+	_ = m.Write(&read)
+	return &read
+}
 
 // Set makes v the value.
 func (g Gauge) Set(v float64) { g.prom.Set(v) }

@@ -119,6 +119,11 @@ func work(w *supervise.Worker) int {
 			return
 		case "/mute":
 			w.Alive(func() bool { select {} })
+		case "/ill":
+			w.Alive(func() bool { return false })
+		case "/faint": // and well again at the third look
+			looks := 0
+			w.Alive(func() bool { looks++; asked.Add(1); return looks > 2 })
 		case "/mode":
 			flags, err := socketFlags(l)
 			fmt.Fprint(rw, flags&syscall.O_NONBLOCK != 0, err)
@@ -603,6 +608,7 @@ func TestAWorkerThatGivesNoSignOfLifeIsReplaced(t *testing.T) {
 	for name, silence := range map[string]func(f *family, pid int) error{
 		"a process that is stopped":    func(_ *family, pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) },
 		"a check that does not return": func(f *family, _ int) error { f.must("/mute"); return nil },
+		"a check that reports false":   func(f *family, _ int) error { f.must("/ill"); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -633,6 +639,9 @@ func TestAWorkerThatLivesSaysSo(t *testing.T) {
 	f := raise(t, func(c *supervise.Config) { c.Workers, c.Unresponsive = 1, patience }).all()
 	before := f.pids()
 	f.eventually("it was asked three times", func() bool { n, err := strconv.Atoi(f.must("/asked")); return err == nil && n >= 3 })
+	f.must("/faint")
+	first, _ := strconv.Atoi(f.must("/asked"))
+	f.eventually("it was asked again when it was well", func() bool { n, err := strconv.Atoi(f.must("/asked")); return err == nil && n >= first+5 })
 	if after := f.pids(); !maps.Equal(before, after) {
 		t.Errorf("%v, then %v", before, after)
 	}

@@ -116,7 +116,8 @@ func (w *Worker) Ready(requests func() uint64) error {
 
 // Alive sets what must report true before this worker tells its parent, when it
 // is asked, that it lives; nil means that to be able to say so is enough. A check
-// that does not return is silence too.
+// that reports false is made again a second later; one that does not return is
+// silence too.
 func (w *Worker) Alive(check func() bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -128,9 +129,14 @@ func (w *Worker) sign() {
 	w.mu.Lock()
 	check := w.alive
 	w.mu.Unlock()
-	if check == nil || check() {
-		_ = w.wire.send(message{Say: sayAlive}, nil) // a parent that is gone ends this process otherwise
+	for check != nil && !check() {
+		select {
+		case <-w.draining:
+			return
+		case <-time.After(countEvery):
+		}
 	}
+	_ = w.wire.send(message{Say: sayAlive}, nil) // a parent that is gone ends this process otherwise
 }
 
 // countEvery is how often a worker says how far it is.
