@@ -22,28 +22,8 @@ import (
 	"github.com/ashlar-go/ashlar/ashlartest"
 	"github.com/ashlar-go/ashlar/graphql"
 	"github.com/ashlar-go/ashlar/op"
-	"github.com/ashlar-go/ashlar/rule"
 	"github.com/ashlar-go/ashlar/trace"
 )
-
-type sale struct {
-	ID        string    `json:"id"`
-	Amount    int64     `json:"amount"`
-	Currency  string    `json:"currency"`
-	State     string    `json:"state"`
-	CreatedAt time.Time `json:"created_at"`
-	Reference string    `json:"reference"`
-}
-
-type listSales struct {
-	Limit int `json:"limit"`
-}
-
-func (in *listSales) Rules(r *rule.Set) { rule.Number(r, &in.Limit).Between(1, 100) }
-
-type sales struct {
-	Data []sale `json:"data"`
-}
 
 // salesLists asks an app for a list of 10 with 5 fields, by REST and by
 // GraphQL, as its client sees them.
