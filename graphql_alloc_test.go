@@ -69,7 +69,7 @@ func TestGraphQLAllocates(t *testing.T) {
 	list, query := salesLists(t)
 	list()
 	query()
-	if n := testing.AllocsPerRun(200, query); n > 17 {
+	if n := testing.AllocsPerRun(200, query); n > 16 {
 		t.Errorf("a list by GraphQL allocates %v times", n)
 	}
 	if n := testing.AllocsPerRun(200, list); n > 3 {

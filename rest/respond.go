@@ -125,6 +125,10 @@ func (h *handler) give(w http.ResponseWriter, r *http.Request, out any) (given b
 	if !scope.Take(w, out) {
 		return false, nil
 	}
+	if len(h.headers) == 0 && a.ETag == "" && a.Location == "" {
+		w.WriteHeader(a.Status)
+		return true, nil
+	}
 	return true, h.send(w, r, a)
 }
 

@@ -163,7 +163,7 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 		}
 	}
 	x.problems = o.refusals == nil || fault.NamesProblem(r.Header["Accept"])
-	if o.cors != nil {
+	if o.cors != nil && within == nil {
 		o.cors.dress(x, r)
 	}
 	defer o.finish(x, r)

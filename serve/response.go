@@ -23,6 +23,7 @@ type response struct {
 	problems bool    // failures are problem documents, whatever the observer's form
 	varies   bool    // by Origin, which the map is not told before it is asked for
 	touched  bool    // somebody has asked for the map
+	asked    bool    // within the process: see within.go
 	dressed  bool    // it has the headers that every response has
 	ours     byte    // of them, those that the connection writes: see settle
 	letter   *letter // the whole answer, where there is one: see Send
@@ -106,8 +107,11 @@ func (x *response) WriteHeader(status int) {
 }
 
 func (x *response) draining() <-chan struct{} {
-	if x.wire != nil {
+	switch {
+	case x.wire != nil:
 		return x.wire.drain
+	case x.asked: // it ends no connection
+		return nil
 	}
 	return scope.Drain(&x.scope)
 }

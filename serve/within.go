@@ -27,7 +27,7 @@ func asking(w http.ResponseWriter) *scope.Scope {
 // and its origin.
 func (o *observer) within(x *response, r *http.Request, by *scope.Scope) {
 	s := &x.scope
-	x.dressed = true // nobody reads what every response says
+	x.asked, x.dressed = true, true // nobody reads what every response says
 	s.Trace = by.Trace.Child()
 	s.Trace = s.Trace.WithSampled(o.tracer.Sample(s.Trace, true, o.follows(r.RemoteAddr)))
 	o.tracer.Begin(&s.Spans, s.Trace, by.Trace.SpanID, s.Begin)
