@@ -37,7 +37,7 @@ func said(text string) string {
 // is measured is both sides, of what nobody has to collect.
 func TestIdleConnectionsAreCheap(t *testing.T) { //nolint:paralleltest // it measures the process's memory
 	const connections = 400
-	for name, c := range map[string]struct {
+	for name, c := range map[string]struct { //nolint:paralleltest // see above
 		ask   string
 		hears []string // one after another
 		most  int      // bytes

@@ -35,8 +35,8 @@ func (f *bounds) take(b []byte) (n int) {
 // pass says that up to n bytes of the payload have come, and returns how many it
 // takes.
 func (f *bounds) pass(n int) int {
-	n = int(min(uint64(max(n, 0)), f.rest)) //nolint:gosec // no more than n
-	if f.rest -= uint64(n); f.rest == 0 {   //nolint:gosec // not negative
+	n = int(min(uint64(max(n, 0)), f.rest))
+	if f.rest -= uint64(n); f.rest == 0 {
 		if opcode := f.head[0] & 0x0f; opcode < 8 { // the others come between the frames of a message
 			f.open = f.head[0]&0x80 == 0
 		}
@@ -81,7 +81,7 @@ func appendTextHead(b []byte, n int) []byte {
 	case n < 126:
 		return append(b, byte(n))
 	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n)) //nolint:gosec // it fits
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
 	}
-	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n)) //nolint:gosec // no length is negative
+	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 }

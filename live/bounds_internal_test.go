@@ -55,7 +55,7 @@ func TestBounds(t *testing.T) {
 				t.Fatalf("seed %d: before frame %d it is between messages: %t", seed, n, f.between())
 			}
 			piece := rest[:min(len(rest), 1+random.IntN(1+1<<random.IntN(17)))]
-			taken := 0
+			var taken int
 			if f.headed() && random.IntN(2) == 0 {
 				taken = f.pass(len(piece))
 			} else {

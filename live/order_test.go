@@ -20,7 +20,10 @@ import (
 // torrent sends items for as long as it may.
 func torrent(context.Context, struct{}) iter.Seq2[note, error] {
 	return func(yield func(note, error) bool) {
-		for i := 1; yield(note{N: i}, nil); i++ {
+		for i := 1; ; i++ {
+			if !yield(note{N: i}, nil) {
+				return
+			}
 		}
 	}
 }
@@ -139,7 +142,10 @@ func TestASlowCallerIsRevoked(t *testing.T) {
 	text := strings.Repeat("a", 64<<10)
 	watch := op.Stream("notes.flood", "GET /flood", func(context.Context, struct{}) iter.Seq2[note, error] {
 		return func(yield func(note, error) bool) {
-			for i := 1; yield(note{N: i, Text: text}, nil); i++ {
+			for i := 1; ; i++ {
+				if !yield(note{N: i, Text: text}, nil) {
+					return
+				}
 			}
 		}
 	}, op.Allow(read))

@@ -47,8 +47,10 @@ type member interface {
 
 // New returns a server of streams. It does nothing until one is open.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg.withDefaults(), origins: map[string]bool{}, open: map[member]struct{}{}, each: map[string]int{},
-		hands: make([]hands, runtime.GOMAXPROCS(0))}
+	s := &Server{
+		cfg: cfg.withDefaults(), origins: map[string]bool{}, open: map[member]struct{}{}, each: map[string]int{},
+		hands: make([]hands, runtime.GOMAXPROCS(0)),
+	}
 	for _, origin := range cfg.Origins {
 		s.origins[origin] = true
 	}

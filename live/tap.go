@@ -109,7 +109,7 @@ func (t *tap) put(p []byte, within time.Duration) (n int, err error) {
 	if t.broken || t.closed {
 		return 0, net.ErrClosed
 	}
-	if err = t.Conn.SetWriteDeadline(time.Now().Add(within)); err == nil {
+	if err = t.SetWriteDeadline(time.Now().Add(within)); err == nil {
 		if t.closing.Load() && within > lastPatience { // since before the deadline, or after it
 			t.hurry()
 		}
@@ -122,5 +122,5 @@ func (t *tap) put(p []byte, within time.Duration) (n int, err error) {
 // hurry has a write that is under way end soon, and those that follow.
 func (t *tap) hurry() {
 	t.closing.Store(true)
-	_ = t.Conn.SetWriteDeadline(time.Now().Add(lastPatience))
+	_ = t.SetWriteDeadline(time.Now().Add(lastPatience))
 }
