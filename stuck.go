@@ -49,7 +49,7 @@ func (s *stuck) at(now time.Time) bool {
 		active += e.active.Value()
 		answered += e.count(s.method[i], success).Value() + e.count(s.method[i], clientFault).Value()
 	}
-	if active < fewestStuck || answered != s.answered {
+	if active < fewestStuck || answered != s.answered || s.since.IsZero() {
 		s.answered, s.since = answered, now
 		return false
 	}

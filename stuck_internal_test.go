@@ -17,6 +17,11 @@ func TestCallsThatEndNoMoreAreNoticed(t *testing.T) {
 	e := m.endpoint("payments.capture", http.MethodPost)
 	s := &stuck{calls: []*endpoint{e}, method: []int{methodIndex(http.MethodPost)}, longest: 30 * time.Second}
 	now := time.Now()
+	e.active.Add(fewestStuck)
+	if s.at(now) {
+		t.Error("many at once from the start")
+	}
+	e.active.Add(-fewestStuck)
 	pass := func(seconds int) (is bool) {
 		for range seconds {
 			now = now.Add(time.Second)

@@ -2,6 +2,8 @@ package supervise
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -108,22 +110,24 @@ func (p *Parent) expose(c *child) {
 		<-c.exited
 	}
 	if text, left := c.dump.text(); text != "" {
-		p.cfg.Log.Error("where the worker that gave no sign of life was", "worker", c.worker, "pid", c.cmd.Process.Pid, "stacks", text, "lines_left_out", left)
+		p.cfg.Log.Error("where the worker that gave no sign of life was", "worker", c.worker, "pid", c.cmd.Process.Pid, "stacks", text, "goroutines_left_out", left)
 	}
 }
 
 // exposure is how long a process may take to show its stacks.
 const exposure = 5 * time.Second
 
-// longestDump bounds what of its stacks is logged, in bytes.
-const longestDump = 32 << 10
+// What of the stacks of a process is read, and what is logged of it, in bytes.
+const (
+	longestRead = 4 << 20
+	longestDump = 32 << 10
+)
 
 // dump is what a process writes to standard error while it is made to end.
 type dump struct {
 	mu    sync.Mutex
 	begun bool
 	b     strings.Builder
-	left  int // lines
 }
 
 func (d *dump) begin() {
@@ -136,19 +140,67 @@ func (d *dump) begin() {
 func (d *dump) take(line string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.begun {
-		return false
-	}
-	if d.b.Len()+len(line) > longestDump {
-		d.left++
-	} else {
+	if d.begun && d.b.Len()+len(line) <= longestRead {
 		d.b.WriteString(line)
 	}
-	return true
+	return d.begun
 }
 
+// text is the stacks, those first that most goroutines have, and how many
+// goroutines are left out.
 func (d *dump) text() (text string, left int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.b.String(), d.left
+	return digest(d.b.String())
+}
+
+// digest has each stack of a dump of the runtime once.
+func digest(stacks string) (text string, left int) {
+	type same struct {
+		stack string
+		n     int
+	}
+	var all []*same
+	seen := map[string]*same{}
+	for stack := range strings.SplitSeq(stacks, "\n\n") {
+		if !strings.HasPrefix(stack, "goroutine ") {
+			continue // the signal, and registers
+		}
+		key := place(stack)
+		if seen[key] == nil {
+			seen[key] = &same{stack: stack}
+			all = append(all, seen[key])
+		}
+		seen[key].n++
+	}
+	slices.SortStableFunc(all, func(a, b *same) int { return b.n - a.n })
+	var b strings.Builder
+	for _, s := range all {
+		part := fmt.Sprintf("%d of: %s\n\n", s.n, strings.TrimRight(s.stack, "\n"))
+		if b.Len()+len(part) > longestDump {
+			left += s.n
+			continue
+		}
+		b.WriteString(part)
+	}
+	return b.String(), left
+}
+
+// place is a stack without what differs between goroutines that are at the same
+// place: their numbers, arguments and addresses.
+func place(stack string) string {
+	var b strings.Builder
+	_, frames, _ := strings.Cut(stack, "\n")
+	for line := range strings.Lines(frames) {
+		switch {
+		case strings.HasPrefix(line, "\t"):
+			line, _, _ = strings.Cut(line, " +0x")
+		case strings.HasPrefix(line, "created by "):
+			line, _, _ = strings.Cut(line, " in goroutine ")
+		default:
+			line = line[:max(strings.LastIndexByte(line, '('), 0)]
+		}
+		b.WriteString(line + "\n")
+	}
+	return b.String()
 }

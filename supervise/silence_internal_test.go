@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -55,13 +56,26 @@ func TestADumpIsBounded(t *testing.T) {
 		t.Error("taken before it began")
 	}
 	d.begin()
-	line := strings.Repeat("x", 1023) + "\n"
-	for range 100 {
-		if !d.take(line) {
-			t.Error("not taken")
-		}
+	d.take("SIGQUIT: quit\nPC=0x47a221 m=0 sigcode=0\n\n")
+	for i := range 200 { // each at a place of its own
+		d.take(fmt.Sprintf("goroutine %d [running]:\nmain.alone%d(0x1)\n\t/a.go:%d +0x1f\n%s\n\n", i, i, i, strings.Repeat("x", 400)))
 	}
-	if text, left := d.text(); len(text) != longestDump || left != 100-longestDump/len(line) {
-		t.Errorf("%d bytes, %d lines left out", len(text), left)
+	for i := range 12 { // late, and waiting for one lock
+		d.take(fmt.Sprintf("goroutine %d [sync.Mutex.Lock, %d minutes]:\nmain.pay(0x%x, {0x1})\n\t/pay.go:7 +0x%x\ncreated by main.serve in goroutine %d\n\t/serve.go:9 +0x12\n\n", 500+i, i, i, i, i))
+	}
+	d.take("rax    0x0\nrbx    0x1\n")
+	text, left := d.text()
+	if !strings.HasPrefix(text, "12 of: goroutine 500 [sync.Mutex.Lock, 0 minutes]:\nmain.pay(") || strings.Contains(text, "rax") {
+		t.Errorf("begins with %.200s", text)
+	}
+	if n := strings.Count(text, "1 of: "); len(text) > longestDump || left == 0 || n+left != 200 {
+		t.Errorf("%d bytes, %d alone, %d left out", len(text), n, left)
+	}
+	line := strings.Repeat("y", 1023) + "\n"
+	for range longestRead / len(line) {
+		d.take(line)
+	}
+	if d.b.Len() > longestRead {
+		t.Errorf("%d bytes are kept", d.b.Len())
 	}
 }
