@@ -3,6 +3,7 @@ package ashlar
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -71,12 +72,11 @@ func (f *fleet) joined(p supervise.Process) {
 	if now == p.Told(levelNow) {
 		return
 	}
-	method, body := http.MethodDelete, []byte(nil)
+	method, body := http.MethodDelete, ""
 	if _, name, while, ok := levelFrom(now); ok {
-		method = http.MethodPut
-		body, _ = json.Marshal(changeLevel{Level: name, For: max(while, levelShortest).Round(time.Second).String()}) // it is two words
+		method, body = http.MethodPut, fmt.Sprintf(`{"level":%q,"for":%q}`, name, max(while, levelShortest).Round(time.Second))
 	}
-	a, err := askWorker(context.Background(), p, method, "/log/level", http.Header{"Content-Type": {"application/json"}}, body)
+	a, err := askWorker(context.Background(), p, method, "/log/level", http.Header{"Content-Type": {"application/json"}}, []byte(body))
 	if err != nil || a.status != http.StatusOK {
 		f.log.Warn("a worker was not told the log's level", "worker", p.Worker, "status", a.status, "error", err)
 	}

@@ -546,7 +546,8 @@ func TestAChangedLogLevelHoldsForLaterWorkers(t *testing.T) {
 	ask := func(method, body string) (l struct {
 		Level string
 		Until *time.Time
-	}) {
+	},
+	) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), method, f.admin+"/log/level", strings.NewReader(body))
 		if err != nil {
@@ -580,6 +581,21 @@ func TestAChangedLogLevelHoldsForLaterWorkers(t *testing.T) {
 	}
 	if l := ask(http.MethodGet, ""); l.Level != "debug" {
 		t.Errorf("after a reload: %+v", l)
+	}
+	for i := range 6 { // a change that overtakes the start of a worker holds for it too
+		level := []string{"warn", "error"}[i%2]
+		done := make(chan int)
+		go func() { _, code := f.command("reload"); done <- code }()
+		time.Sleep(rand.N(150 * time.Millisecond)) // whenever it is, the end is the same
+		ask(http.MethodPut, fmt.Sprintf(`{"level":%q,"for":"1h"}`, level))
+		if code := <-done; code != 0 {
+			t.Fatalf("exit code %d", code)
+		}
+		for end := time.Now().Add(lost); ask(http.MethodGet, "").Level != level; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("change %d: not %s", i, level)
+			}
+		}
 	}
 	ask(http.MethodDelete, "")
 	if out, code := f.command("reload"); code != 0 {

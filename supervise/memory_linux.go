@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"runtime/debug"
@@ -95,7 +96,7 @@ func resident() int64 {
 	defer func() { _ = f.Close() }() // it was only read
 	var line [128]byte
 	n, err := f.Read(line[:])
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0
 	}
 	fields := bytes.Fields(line[:n])
