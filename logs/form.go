@@ -120,13 +120,15 @@ func (f *Filled) Text(value string) {
 		f.line.buf = append(f.line.buf, field.key...)
 		f.line.string(value)
 	default:
-		buf := append(f.line.buf, field.quoted...)
+		buf := f.line.buf
+		buf = append(buf, field.quoted...)
 		if plainStart(value) == len(value) {
 			buf = append(buf, value...)
 		} else {
 			buf = appendEscaped(buf, value, true)
 		}
-		f.line.buf = append(buf, '"')
+		buf = append(buf, '"')
+		f.line.buf = buf
 	}
 }
 
