@@ -37,26 +37,6 @@ func percentile(sorted []time.Duration, share float64) time.Duration {
 	return sorted[int(share*float64(len(sorted)-1))]
 }
 
-// Closed drives a server with clients that each wait for an answer before
-// they ask again, for a time. Any answer but the expected one is an error.
-func Closed(ctx context.Context, addr string, c Call, clients int, limit time.Duration) (Result, error) {
-	all, err := connectAll(addr, c, clients)
-	if err != nil {
-		return Result{}, err
-	}
-	defer closeAll(all)
-	parts, errs := make([]Result, clients), make([]error, clients)
-	start := time.Now()
-	end := start.Add(limit)
-	bound(all, end.Add(patience))
-	var running sync.WaitGroup
-	for i, each := range all {
-		running.Go(func() { parts[i], errs[i] = each.repeat(ctx, end) })
-	}
-	running.Wait()
-	return merge(parts, time.Since(start)), errors.Join(errs...)
-}
-
 // patience is how long a request may go unanswered.
 const patience = 15 * time.Second
 
@@ -64,24 +44,6 @@ func bound(all []*client, end time.Time) {
 	for _, c := range all {
 		_ = c.conn.SetDeadline(end) // a connection that is gone fails by itself
 	}
-}
-
-func (c *client) repeat(ctx context.Context, end time.Time) (r Result, err error) {
-	for now := time.Now(); now.Before(end) && ctx.Err() == nil; {
-		refused, err := c.ask()
-		if err != nil {
-			return r, err
-		}
-		then := now
-		now = time.Now()
-		if refused {
-			r.Refused++
-			continue
-		}
-		r.Answered++
-		r.latency = append(r.latency, now.Sub(then))
-	}
-	return r, nil
 }
 
 func merge(parts []Result, wall time.Duration) Result {
