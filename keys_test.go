@@ -442,10 +442,16 @@ func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 // permission together cost no allocation (the budget is two).
 func TestATokenCostsNearlyNothing(t *testing.T) { //nolint:paralleltest // counts allocations
 	call, open, locked := tokened(t)
-	without := testing.AllocsPerRun(200, func() { call(open) })
-	with := testing.AllocsPerRun(200, func() { call(locked) })
+	fewest := func(r *http.Request) float64 { // others can only add to what is counted
+		least := testing.AllocsPerRun(50, func() { call(r) })
+		for range 9 {
+			least = min(least, testing.AllocsPerRun(50, func() { call(r) }))
+		}
+		return least
+	}
+	without, with := fewest(open), fewest(locked)
 	t.Logf("%v allocations without a token, %v with one", without, with)
-	if with != without {
+	if with > without {
 		t.Errorf("a token costs %v allocations", with-without)
 	}
 }

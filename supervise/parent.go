@@ -215,7 +215,9 @@ func (p *Parent) retire(c *child, last bool) {
 	p.leaving[c] = struct{}{}
 	p.mu.Unlock()
 	p.retiring.Go(func() {
-		c.drain(last)
+		if !c.dump.wanted() { // or it might leave before it has shown where it hangs
+			c.drain(last)
+		}
 		select {
 		case <-c.exited:
 		case <-time.After(p.cfg.LeaveTimeout):

@@ -136,6 +136,13 @@ func (d *dump) begin() {
 	d.begun = true
 }
 
+// wanted reports whether the process is made to end for its silence.
+func (d *dump) wanted() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.begun
+}
+
 // take keeps a line, if the process is to be read this way.
 func (d *dump) take(line string) bool {
 	d.mu.Lock()
