@@ -17,6 +17,28 @@ import (
 	"github.com/ashlar-go/ashlar/bench/procfs"
 )
 
+// rest returns when the server has nothing to do any more. One that was offered
+// more than it can do still works on that when its clients are gone, and would
+// take the machine from whoever is driven after it.
+func (s *server) rest(ctx context.Context) error {
+	const look, longest = 100 * time.Millisecond, 30 * time.Second
+	for began := time.Now(); time.Since(began) < longest && ctx.Err() == nil; {
+		before, err := s.cpu()
+		if err != nil {
+			return err
+		}
+		time.Sleep(look)
+		after, err := s.cpu()
+		if err != nil {
+			return err
+		}
+		if after-before <= look/10 {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
 // cpu is the processor time of a server's processes so far.
 func (s *server) cpu() (sum time.Duration, err error) {
 	for _, pid := range s.Pids {

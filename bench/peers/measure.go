@@ -311,6 +311,9 @@ func (o options) open(ctx context.Context, servers []*server, p plan, r *results
 				}
 				c.Work, c.Round, c.Offered, c.Lag = post.name, round, rate, milliseconds(driven.Lag(0.99))
 				r.Open = append(r.Open, c)
+				if err := s.rest(ctx); err != nil {
+					return err
+				}
 			}
 		}
 	}
