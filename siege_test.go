@@ -114,12 +114,18 @@ func besiege(t *testing.T, cfg serve.Config, env ...string) *target {
 	}
 	x.token = session.AccessToken
 	cfg.Addr, cfg.DrainDelay, cfg.Log = "127.0.0.1:0", -1, app.Log
+	x.addr = listening(t, handler, cfg)
+	return x
+}
+
+// listening serves a handler until the test ends, and returns where.
+func listening(t *testing.T, handler http.Handler, cfg serve.Config) (addr string) {
+	t.Helper()
 	server := serve.New(handler, cfg)
-	addr, err := server.Listen(t.Context())
+	at, err := server.Listen(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.addr = addr.String()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
@@ -129,7 +135,7 @@ func besiege(t *testing.T, cfg serve.Config, env ...string) *target {
 			t.Error(err)
 		}
 	})
-	return x
+	return at.String()
 }
 
 // answer is what came back, its body read.

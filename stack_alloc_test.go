@@ -160,26 +160,13 @@ func (s *status) WriteHeader(code int) { s.code = code }
 func TestTheWholeStackAnswersInOnePiece(t *testing.T) {
 	t.Parallel()
 	stack, token := stacked(t)
-	server := serve.New(stack, serve.Config{Addr: "127.0.0.1:0"})
-	addr, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	addr := listening(t, stack, serve.Config{Addr: "127.0.0.1:0"})
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", "/state", ""},
 		{"GET", "/quotes/quo_1", ""},
 		{"POST", "/quotes", quoteBody},
 	} {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr.String())
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}

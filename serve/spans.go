@@ -23,7 +23,7 @@ func (o *observer) follows(peer string) bool {
 // counts as sampled from here on, so that who links to its trace finds one.
 func (o *observer) keep(x *response, r *http.Request, e *Exchange) {
 	s, took := &x.scope, e.Duration
-	if s.Lasts || x.letter == nil && x.touched && strings.HasPrefix(x.Fields().Get("Content-Type"), "text/event-stream") {
+	if s.Lasts || x.touched && strings.HasPrefix(x.Fields().Get("Content-Type"), "text/event-stream") {
 		took = 0 // it is meant to last
 	}
 	// Load that is shed is no defect, and comes in floods.
