@@ -55,3 +55,33 @@ func TestCallsThatEndNoMoreAreNoticed(t *testing.T) {
 		t.Error("it goes on, and that is not noticed")
 	}
 }
+
+// TestAnAppWithoutItsDatabaseIsNotStuck holds that a worker is not replaced for
+// what the next one would suffer from as well.
+func TestAnAppWithoutItsDatabaseIsNotStuck(t *testing.T) {
+	t.Parallel()
+	m, err := newMeters(metric.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := m.endpoint("payments.capture", http.MethodPost)
+	e.active.Add(fewestStuck)
+	for _, c := range []struct {
+		lives, ready int
+		alive        bool
+	}{
+		{http.StatusOK, http.StatusOK, false},
+		{http.StatusOK, http.StatusServiceUnavailable, true},
+		{http.StatusServiceUnavailable, http.StatusServiceUnavailable, false},
+	} {
+		s := &stuck{calls: []*endpoint{e}, method: []int{methodIndex(http.MethodPost)}, longest: time.Second}
+		private := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(map[string]int{"/livez": c.lives, "/readyz": c.ready}[r.URL.Path])
+		})
+		now := time.Now()
+		alive(private, s, now)
+		if got := alive(private, s, now.Add(time.Minute)); got != c.alive {
+			t.Errorf("lives %d, ready %d: alive %t", c.lives, c.ready, got)
+		}
+	}
+}

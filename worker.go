@@ -102,22 +102,30 @@ func (d *doors) admin(h http.Handler) http.Handler {
 	})
 }
 
-// lives has a worker give a sign of life when its private side says that it
-// lives, and calls of its operations end.
+// lives has a worker give a sign of life when it has one.
 func (d *doors) lives(private http.Handler, s *stuck) {
 	if d.worker == nil {
 		return
 	}
 	h := d.admin(private)
-	d.worker.Alive(func() bool {
-		r, err := http.NewRequest(http.MethodGet, "http://localhost/livez", nil) //nolint:noctx // it is answered here
-		if err != nil {
-			return false
-		}
-		answer := onlyStatus{header: http.Header{}}
-		h.ServeHTTP(&answer, r)
-		return answer.status == http.StatusOK && !s.at(time.Now())
-	})
+	d.worker.Alive(func() bool { return alive(h, s, time.Now()) })
+}
+
+// alive reports whether a private side says that it lives, and calls of the
+// operations end. Where they do not while the app is not ready either, as when its
+// database says nothing, another worker would do no better.
+func alive(private http.Handler, s *stuck, now time.Time) bool {
+	return says(private, "/livez") && (!s.at(now) || !says(private, "/readyz"))
+}
+
+func says(private http.Handler, path string) bool {
+	r, err := http.NewRequest(http.MethodGet, "http://localhost"+path, nil) //nolint:noctx // it is answered here
+	if err != nil {
+		return false
+	}
+	answer := onlyStatus{header: http.Header{}}
+	private.ServeHTTP(&answer, r)
+	return answer.status == http.StatusOK
 }
 
 // onlyStatus is an answer of which the rest does not matter.

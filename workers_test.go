@@ -524,7 +524,9 @@ func TestAWorkerWhoseHandlersHangIsReplaced(t *testing.T) {
 	f := startWorkers(t, 1, "ASHLAR_WORKER_UNRESPONSIVE=3s")
 	before := f.status().Workers[0].PID
 	l := under(f.public, plain, shape{clients: 12, path: "/never"})
-	st := f.eventually("another serves", func(st supervise.Status) bool { return serves(st) == 1 && st.Workers[0].PID != before })
+	st := f.eventually("another serves", func(st supervise.Status) bool {
+		return serves(st) == 1 && st.Workers[0].PID != before && st.Workers[0].Restarts > 0 // counted a moment later
+	})
 	l.stop() // or the next one would hang too
 	if w := st.Workers[0]; w.Restarts != 1 || !strings.Contains(w.Why, "no sign of life") {
 		t.Errorf("status %+v", w)
