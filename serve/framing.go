@@ -15,6 +15,7 @@ type framing struct {
 	left    uint64 // bytes to come of the body or chunk
 	digits  int    // of the chunk size; then bytes of its extension
 	trailer int    // bytes of the trailer section
+	begun   int    // where the message began, in the bytes that it began in
 	carry   []byte
 }
 
@@ -75,7 +76,7 @@ func (f *framing) feed(b []byte) (deliver int, why refusal) {
 		element := i
 		switch f.phase {
 		case between:
-			*f = framing{phase: targetLine, carry: f.carry}
+			*f = framing{phase: targetLine, begun: i, carry: f.carry}
 			begun, fresh = i, true
 			continue
 		case targetLine, fieldLine, trailerLine:

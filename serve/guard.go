@@ -89,6 +89,7 @@ type guarded struct {
 	net.Conn
 	guard  *Guard
 	frames framing
+	fields recalled // that the last requests had
 	poison string // what is left to hand on in place of what was refused
 	why    atomic.Pointer[refusal]
 	raw    atomic.Bool
@@ -114,9 +115,13 @@ func (c *guarded) Read(p []byte) (int, error) {
 	if n <= 0 {
 		return n, err
 	}
+	starts := c.frames.phase == between
 	deliver, why := c.frames.feed(p[:n])
 	c.within.Store(c.frames.phase != between)
 	if why == "" {
+		if starts && len(p) >= leastHead {
+			n = c.fields.leaveOut(p[:n], c.frames.begun == 0)
+		}
 		return n, err
 	}
 	refused := why // of its own, so that a read that is in order allocates nothing

@@ -152,6 +152,8 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 	var within *scope.Scope
 	if by == nil {
 		within = asking(w)
+	} else {
+		by.conn.fields.putBack(r.Header)
 	}
 	if within != nil {
 		o.within(x, r, within)
