@@ -26,7 +26,7 @@ func (a *App) byCookie(r *http.Request) (access.Principal, error) {
 	if err := a.checkOrigin(r); err != nil {
 		return access.Principal{}, err
 	}
-	return a.holder(claims), nil
+	return a.holder(&claims), nil
 }
 
 // crossOrigin knows which pages may use the cookie: those of this origin, and

@@ -126,7 +126,7 @@ func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 		return who, nil
 	}
 	if claims, known := a.tokens.RecallBy(a.scheme, r); known {
-		return a.holder(claims), nil
+		return a.holder(&claims), nil
 	}
 	token, present, err := a.scheme.Token(r)
 	if !present && a.scheme != auth.BearerScheme {
@@ -145,11 +145,11 @@ func (a *App) authenticate(r *http.Request) (access.Principal, error) {
 	if err != nil {
 		return access.Principal{}, err
 	}
-	return a.holder(claims), nil
+	return a.holder(&claims), nil
 }
 
 // holder is whom an access token or a session stands for.
-func (a *App) holder(claims auth.Claims) access.Principal {
+func (a *App) holder(claims *auth.Claims) access.Principal {
 	who := a.Policy.Principal(claims.Subject, claims.Account, claims.Role)
 	who.Credential = claims.Session
 	return who

@@ -8,9 +8,10 @@ import (
 // cache remembers verified tokens, because a signature costs hundreds of
 // times what a lookup does. It never remembers a refusal: those are unbounded.
 //
-// Its keys are the tokens themselves and not their hashes. A hash would cost
-// ten times the lookup and guard against someone who reads this process's
-// memory, where the signing key lies as well.
+// It holds the tokens themselves and not their hashes. A hash would cost ten
+// times the lookup and guard against someone who reads this process's memory,
+// where the signing key lies as well. They are found by the end of their
+// signature, which is as good as random, and then compared as a whole.
 //
 // What it remembers is that the signature and the times hold, no more: whether
 // the session, the subject's epoch and its role still stand is asked of the
@@ -26,7 +27,7 @@ type cache struct {
 // one, and the old one goes. That bounds it without a list to keep in order.
 type shard struct {
 	mu         sync.RWMutex
-	young, old map[string]entry
+	young, old map[string]*entry // by the key of their token
 	_          [64]byte // keep the locks of two shards off one cache line
 }
 
@@ -34,6 +35,7 @@ type entry struct {
 	claims Claims
 	keys   *keySet // that it was verified with; with others it is verified anew
 	until  time.Time
+	token  string
 }
 
 func newCache(size int) *cache {
@@ -46,7 +48,7 @@ func newCache(size int) *cache {
 	c := &cache{}
 	c.most = max(1, size/2/len(c.shards))
 	for i := range c.shards {
-		c.shards[i].young = map[string]entry{}
+		c.shards[i].young = map[string]*entry{}
 	}
 	return c
 }
@@ -60,18 +62,21 @@ func (c *cache) shard(token string) *shard {
 	return &c.shards[int(token[len(token)-2])%len(c.shards)]
 }
 
+// keyOf is what a token is found by: the last letters of its signature.
+func keyOf(token string) string { return token[max(0, len(token)-32):] }
+
 func (c *cache) get(token string, keys *keySet, now time.Time) (Claims, bool) {
 	if c == nil || len(token) > maxToken {
 		return Claims{}, false
 	}
-	s := c.shard(token)
+	s, key := c.shard(token), keyOf(token)
 	s.mu.RLock()
-	e, ok := s.young[token]
-	if !ok {
-		e, ok = s.old[token]
+	e := s.young[key]
+	if e == nil {
+		e = s.old[key]
 	}
 	s.mu.RUnlock()
-	if !ok || e.keys != keys || !now.Before(e.until) {
+	if e == nil || e.token != token || e.keys != keys || !now.Before(e.until) {
 		return Claims{}, false
 	}
 	return e.claims, true
@@ -81,13 +86,14 @@ func (c *cache) put(token string, e entry) {
 	if c == nil {
 		return
 	}
+	e.token = token
 	s := c.shard(token)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.young) >= c.most {
-		s.old, s.young = s.young, make(map[string]entry, c.most)
+		s.old, s.young = s.young, make(map[string]*entry, c.most)
 	}
-	s.young[token] = e
+	s.young[keyOf(token)] = &e
 }
 
 func (c *cache) purge() {
@@ -97,7 +103,7 @@ func (c *cache) purge() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		s.young, s.old = map[string]entry{}, nil
+		s.young, s.old = map[string]*entry{}, nil
 		s.mu.Unlock()
 	}
 }

@@ -219,7 +219,7 @@ func (t *Tokens) verify(token string, keys *keySet, now time.Time) (Claims, erro
 	if end := key.retired.Add(overlap); !key.retired.IsZero() && end.Before(until) {
 		until = end
 	}
-	t.cache.put(strings.Clone(token), entry{c, keys, until}) // a header's string would keep its whole request
+	t.cache.put(strings.Clone(token), entry{claims: c, keys: keys, until: until}) // a header's string would keep its whole request
 	return c, nil
 }
 

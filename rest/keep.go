@@ -54,7 +54,8 @@ type Making struct {
 // be changed.
 type Kept struct {
 	etag, length []string
-	body         []byte
+	tail         []byte // as JSON goes out with it, if no field is in the way
+	body         []byte // the end of tail
 }
 
 func keep(a Answer) *Kept {
@@ -65,11 +66,19 @@ func keep(a Answer) *Kept {
 	if len(a.Body) > sniffed {
 		k.length = []string{strconv.Itoa(len(a.Body))}[:1:1]
 	}
+	if whole := (scope.Answer{ContentType: jsonType, ETag: a.ETag, Body: a.Body}); len(a.Body) > 0 && whole.InOrder() {
+		k.tail = whole.AppendTail(make([]byte, 0, len(a.Body)+len(a.ETag)+mostTail))
+		k.body = k.tail[len(k.tail)-len(a.Body):]
+	}
 	return k
 }
 
+// mostTail is what the fields of a tail take beside their values, with a length
+// of up to 20 digits.
+const mostTail = len("Etag: \r\nContent-Type: application/json\r\nContent-Length: \r\n\r\n") + 20
+
 // Size returns about how many bytes k takes.
-func (k *Kept) Size() int { return 160 + cap(k.body) }
+func (k *Kept) Size() int { return 184 + max(cap(k.tail), cap(k.body)) }
 
 // Bytes returns k as [ReadKept] takes it.
 func (k *Kept) Bytes() []byte {
@@ -215,7 +224,7 @@ func (h *handler) sendKept(w http.ResponseWriter, r *http.Request, k *Kept) {
 	known := etag != "" && noneMatch(r, etag)
 	if !known && h.spec.Returns == op.JSON && scope.Send(w, r, scope.Answer{
 		Status: h.spec.Status, ContentType: jsonType, ETag: etag,
-		CacheControl: h.cacheControl, Lines: h.lines, Body: k.body,
+		CacheControl: h.cacheControl, Lines: h.lines, Body: k.body, Tail: k.tail,
 	}) {
 		return
 	}

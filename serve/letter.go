@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"strconv"
 	"sync"
 
 	"github.com/ashlar-go/ashlar/internal/scope"
@@ -56,17 +55,7 @@ func (x *response) Send(r *http.Request, a scope.Answer) bool {
 func fitsLetter(r *http.Request, a *scope.Answer) bool {
 	return r.Method != http.MethodHead && a.Status >= 200 && a.Status < 1000 &&
 		a.Status != http.StatusNoContent && a.Status != http.StatusNotModified &&
-		len(a.Body) > 0 && len(a.Body) <= maxLetter &&
-		(a.ContentType == "application/json" || oneLine(a.ContentType)) && oneLine(a.ETag) && oneLine(a.Location)
-}
-
-func oneLine(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; c == '\r' || c == '\n' || c == 0 {
-			return false
-		}
-	}
-	return true
+		len(a.Body) > 0 && len(a.Body) <= maxLetter && a.InOrder()
 }
 
 func (x *response) appendLetter(b []byte, a *scope.Answer) []byte {
@@ -77,28 +66,13 @@ func (x *response) appendLetter(b []byte, a *scope.Answer) []byte {
 	} else {
 		x.ours &^= o.cacheControl
 		b = x.appendLetterhead(b)
-		b = appendField(b, "Cache-Control", a.CacheControl)
+		b = append(append(append(b, "Cache-Control: "...), a.CacheControl...), '\r', '\n')
 	}
 	if x.varies {
 		b = append(b, "Vary: Origin\r\n"...)
 	}
-	if a.ETag != "" {
-		b = appendField(b, "Etag", a.ETag)
-	}
-	if a.Location != "" {
-		b = appendField(b, "Location", a.Location)
-	}
 	b = append(b, a.Lines...)
-	b = appendField(b, "Content-Type", a.ContentType)
-	b = append(b, "Content-Length: "...)
-	b = strconv.AppendInt(b, int64(len(a.Body)), 10)
-	b = append(b, "\r\n\r\n"...)
-	return append(b, a.Body...)
-}
-
-func appendField(b []byte, name, value string) []byte {
-	b = append(append(b, name...), ": "...)
-	return append(append(b, value...), '\r', '\n')
+	return a.AppendTail(b)
 }
 
 // errTornLetter says that somebody wrote behind a whole answer, with net/http's

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ashlar-go/ashlar/access"
+	"github.com/ashlar-go/ashlar/internal/scope"
 )
 
 // Six headers or seven are the same in nearly every response, or hardly differ.
@@ -31,9 +34,14 @@ type wire struct {
 
 type wireKey struct{}
 
+// Value answers for the connection, and that there is no scope and no principal
+// yet: they are a request's, and looked for with each.
 func (w *wire) Value(key any) any {
-	if key == (wireKey{}) {
+	switch key.(type) {
+	case wireKey:
 		return w
+	case scope.Key, access.Key:
+		return nil
 	}
 	return w.Context.Value(key)
 }

@@ -161,7 +161,7 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 		o.identify(x, r)
 		x.scope.Origin = access.Origin{
 			Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
-			Agent:   r.UserAgent(),
+			Agent:   agent(r),
 		}
 	}
 	x.problems = o.refusals == nil || fault.NamesProblem(r.Header["Accept"])
@@ -178,6 +178,14 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 		return
 	}
 	o.next.ServeHTTP(x, r)
+}
+
+// agent is r.UserAgent, which would look at each letter of the field's name.
+func agent(r *http.Request) string {
+	if said := r.Header["User-Agent"]; len(said) > 0 {
+		return said[0]
+	}
+	return ""
 }
 
 // identify gives the request its place in a trace and its id.

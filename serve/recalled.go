@@ -86,7 +86,7 @@ func (f *recalled) leaveOut(b []byte, alone bool) (n int) {
 				return len(b) // two of a name: their order matters
 			}
 			seen |= bit
-			switch value := bytes.Trim(line[len(recallable[i].name)+1:len(line)-2], " \t"); {
+			switch value := valueOf(line[len(recallable[i].name)+1 : len(line)-2]); {
 			case f.held&bit != 0 && f.known[i].is(value):
 				out |= bit
 				cuts[cut] = [2]int{at, at + end}
@@ -112,13 +112,26 @@ func (f *recalled) leaveOut(b []byte, alone bool) (n int) {
 	return n
 }
 
+// recallableOf returns which of the recallable fields a line is, if any.
 func recallableOf(line []byte) (int, fieldSet) {
 	for i := range recallable {
-		if isField(line, recallable[i].lower) {
+		// Most lines are told apart by where their colon is.
+		if name := recallable[i].lower; len(line) > len(name) && line[len(name)] == ':' && equalFold(line[:len(name)], name) {
 			return i, 1 << i
 		}
 	}
 	return 0, 0
+}
+
+// valueOf is a value as net/http makes it of the same bytes.
+func valueOf(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func (k *knownField) is(value []byte) bool {

@@ -55,6 +55,10 @@ type Scope struct {
 // request's own, which ends when the client is gone.
 func (s *Scope) Init(parent context.Context) { s.parent = parent }
 
+// Continues reports whether ctx is the very context that the scope continues:
+// then nothing has been put into it since, and it need not be searched.
+func (s *Scope) Continues(ctx context.Context) bool { return s.parent == ctx }
+
 // New returns a scope that continues parent.
 func New(parent context.Context) *Scope {
 	s := new(Scope)
