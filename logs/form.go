@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,30 @@ type Form struct {
 	start   []byte      // between the level and the first key
 	fields  []formField // none inside a hidden group
 	opened  int         // groups to close at the end
+	second  atomic.Pointer[second]
+}
+
+// second is how a line begins that is written within it: as far as the point
+// before the milliseconds.
+type second struct {
+	unix int64
+	text []byte
+}
+
+const beforeTime = `{"time":"`
+
+// begin appends how a line begins, of a time that has four digits for its year.
+func (f *Form) begin(buf []byte, at time.Time) []byte {
+	now := f.second.Load()
+	if unix := at.Unix(); now == nil || now.unix != unix {
+		text := appendTime([]byte(beforeTime), at)
+		now = &second{unix, text[:len(text)-len("000Z")]}
+		f.second.Store(now)
+	}
+	milli := at.Nanosecond() / int(time.Millisecond)
+	buf = append(buf, now.text...)
+	buf = append(buf, byte('0'+milli/100))
+	return append(appendTwo(buf, milli%100), `Z",`...)
 }
 
 type formField struct {
@@ -80,10 +105,18 @@ type Filled struct {
 // level is the caller's to ask.
 func (f *Form) Fill(at time.Time, level slog.Level) Filled {
 	line := f.handler.line()
-	line.date(at, level)
+	if unix := at.Unix(); line.text || unix < firstSecond || unix > lastSecond {
+		line.date(at, level)
+	} else {
+		line.buf = f.begin(line.buf, at)
+		line.level(level)
+	}
 	line.buf = append(line.buf, f.start...)
 	return Filled{form: f, line: line, level: level}
 }
+
+// A time between these has four digits for its year, and is not zero.
+const firstSecond, lastSecond = -62_135_596_799, 253_402_300_799
 
 // field returns what the next key is, or nil if none is to be written.
 func (f *Filled) field() *formField {

@@ -66,6 +66,35 @@ func TestAFormSaysWhatARecordSays(t *testing.T) {
 	}
 }
 
+// A form remembers the second that it is in. Whatever it remembers, a line has
+// its own time.
+func TestAFormHasTheTimeOfEachLine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	h := logs.NewHandler(&out, logs.Options{})
+	form := h.Form("request")
+	base := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
+	for _, at := range []time.Time{
+		base, base.Add(999_999_999), base.Add(time.Second), base, base.In(time.FixedZone("east", 3*3600+1800)), {},
+		time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), time.Date(0, 12, 31, 23, 59, 59, 5e6, time.UTC), time.Unix(-1, 7e6),
+		time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		out.Reset()
+		if err := h.Handle(context.Background(), slog.NewRecord(at, slog.LevelInfo, "request", 0)); err != nil {
+			t.Fatal(err)
+		}
+		record := out.String()
+		out.Reset()
+		line := form.Fill(at, slog.LevelInfo)
+		if err := line.Write(); err != nil {
+			t.Fatal(err)
+		}
+		if form := out.String(); form != record {
+			t.Errorf("%v: a record says %s, the form %s", at, record, form)
+		}
+	}
+}
+
 func TestAFormHidesWhatTheOptionsHide(t *testing.T) {
 	t.Parallel()
 	_, form := bothWays(t, logs.Options{Redact: []string{"path"}}, derived["plain"], time.Time{}, [3]string{"path", "n", "took"}, "secret", 1, 0)

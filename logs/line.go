@@ -176,6 +176,10 @@ func (l *Line) date(at time.Time, level slog.Level) {
 		l.buf = appendTime(l.buf, at)
 		l.buf = append(l.buf, `",`...)
 	}
+	l.level(level)
+}
+
+func (l *Line) level(level slog.Level) {
 	l.buf = append(l.buf, `"level":"`...)
 	l.buf = append(l.buf, level.String()...)
 }
