@@ -30,6 +30,15 @@ type wire struct {
 
 	conn  *guarded
 	drain <-chan struct{}
+	peer  string // the address at the other end, without its port
+}
+
+// host returns who sent r, whose connection w is if that is known.
+func (w *wire) host(r *http.Request) string {
+	if w != nil {
+		return w.peer
+	}
+	return withoutPort(r.RemoteAddr)
 }
 
 type wireKey struct{}

@@ -160,7 +160,7 @@ func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 	} else {
 		o.identify(x, r)
 		x.scope.Origin = access.Origin{
-			Address: clientIP(r.RemoteAddr, r.Header["X-Forwarded-For"], o.trusted),
+			Address: clientIP(by.host(r), r.Header["X-Forwarded-For"], o.trusted),
 			Agent:   agent(r),
 		}
 	}

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// clientIP returns the address of whoever asks. Each proxy appends the address
-// it was called from, so the list is read from the right: as long as the
-// reporter is trusted its report is believed, and the first address that is no
-// proxy of ours is the client. What stands left of it is the client's own
-// invention. A report that is no address ends the search at its reporter.
-func clientIP(peer string, forwarded []string, trusted []netip.Prefix) string {
-	host := withoutPort(peer)
+// clientIP returns the address of whoever asks; host is the one at the other
+// end of the connection. Each proxy appends the address it was called from, so
+// the list is read from the right: as long as the reporter is trusted its
+// report is believed, and the first address that is no proxy of ours is the
+// client. What stands left of it is the client's own invention. A report that
+// is no address ends the search at its reporter.
+func clientIP(host string, forwarded []string, trusted []netip.Prefix) string {
 	if len(trusted) == 0 || len(forwarded) == 0 {
 		return host
 	}

@@ -112,7 +112,11 @@ func (s *Server) wire(next http.Handler) func(context.Context, net.Conn) context
 		if observed == nil || conn == nil {
 			return ctx
 		}
-		return &wire{Context: ctx, conn: conn, drain: s.drain}
+		w := &wire{Context: ctx, conn: conn, drain: s.drain}
+		if peer := c.RemoteAddr(); peer != nil { // some listener's connections have none
+			w.peer = withoutPort(peer.String())
+		}
+		return w
 	}
 }
 
