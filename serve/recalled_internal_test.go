@@ -1,0 +1,616 @@
+package serve
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// pieces is a connection that brings one piece with each read.
+type pieces struct {
+	net.Conn
+	left []string
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.left[0])
+	if p.left[0] = p.left[0][n:]; p.left[0] == "" {
+		p.left = p.left[1:]
+	}
+	return n, nil
+}
+
+// receiver reads a guarded connection as net/http does: through a buffer, and
+// with a single byte where it waits for the client to leave.
+type receiver struct {
+	conn   *guarded
+	buffer *bufio.Reader
+	ahead  []byte // what came while it waited
+	got    int    // bytes
+}
+
+func receiverOf(c *guarded) *receiver {
+	r := &receiver{conn: c}
+	r.buffer = bufio.NewReader(r)
+	return r
+}
+
+func (r *receiver) Read(p []byte) (int, error) {
+	if len(r.ahead) > 0 {
+		n := copy(p, r.ahead)
+		r.ahead = nil
+		return n, nil
+	}
+	n, err := r.conn.Read(p)
+	r.got += n
+	return n, err
+}
+
+// watch waits for the client to leave, and hears more from him instead.
+func (r *receiver) watch() {
+	var one [1]byte
+	if len(r.ahead) > 0 {
+		return
+	}
+	if n, _ := r.conn.Read(one[:]); n == 1 {
+		r.ahead = one[:]
+		r.got++
+	}
+}
+
+// next returns the next request as a handler sees it, and how many bytes
+// net/http had to read for it.
+func (r *receiver) next(t *testing.T) (http.Header, int) {
+	t.Helper()
+	before := r.got
+	request, err := http.ReadRequest(r.buffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.conn.fields.putBack(request.Header)
+	if _, err := io.Copy(io.Discard, request.Body); err != nil {
+		t.Fatal(err)
+	}
+	return request.Header, r.got - before
+}
+
+// asked is a GET with these fields, each of them and the head ended by a line
+// end.
+func asked(fields ...string) string {
+	return "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Join(append(fields, "\r\n"), "\r\n")
+}
+
+var (
+	token   = "Authorization: Bearer " + strings.Repeat("t", 60)
+	other   = "Authorization: Bearer " + strings.Repeat("o", 60)
+	cookie  = "Cookie: session=" + strings.Repeat("c", 60)
+	browser = "User-Agent: browser/" + strings.Repeat("1", 60)
+	accepts = "Accept: text/html;q=0." + strings.Repeat("9", 60)
+)
+
+func TestAKnownFieldIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		request string
+		less    int
+	}{
+		"one":               {asked(token), len(token) + 2},
+		"all":               {asked(token, cookie, browser, accepts), len(token+cookie+browser+accepts) + 8},
+		"among others":      {asked("X-A: b", token, "X-B: c", cookie, "X-C: d"), len(token+cookie) + 4},
+		"in another case":   {asked(strings.ToUpper(token[:13]) + token[13:]), len(token) + 2},
+		"in other spaces":   {asked(strings.Replace(token, " ", "\t ", 1) + " \t"), len(token) + 5},
+		"before a body":     {"POST / HTTP/1.1\r\nHost: a\r\n" + token + "\r\nContent-Length: 4\r\n\r\nbody", len(token) + 2},
+		"without its space": {asked(strings.Replace(token, ": ", ":", 1)), len(token) + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := asked(token, cookie, browser, accepts)
+			r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: []string{first, tc.request, tc.request}}})
+			if _, n := r.next(t); n != len(first) {
+				t.Fatalf("of the first request net/http reads %d bytes, want all %d", n, len(first))
+			}
+			for i := range 2 {
+				if _, n := r.next(t); n != len(tc.request)-tc.less {
+					t.Errorf("time %d: net/http reads %d bytes of %d, want %d less", i, n, len(tc.request), tc.less)
+				}
+			}
+		})
+	}
+}
+
+func TestAnUncommonHeadIsLeftWhole(t *testing.T) {
+	t.Parallel()
+	long := asked(token, "X-Long: "+strings.Repeat("x", 5000))
+	for name, in := range map[string][]string{
+		"split":                      {asked(token)[:40], asked(token)[40:]},
+		"split before its last byte": {asked(token)[:len(asked(token))-1], "\n"},
+		"with another behind it":     {asked(token) + asked(token)},
+		"with half of another":       {asked(token) + asked(token)[:20], asked(token)[20:]},
+		"behind the end of another":  {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo", "dy" + asked(token)},
+		"the field twice":            {asked(token, token)},
+		"known first, then not":      {asked(token, other)},
+		"known, but not first":       {asked(other, token)},
+		"twice, in cases":            {asked(token, strings.ToUpper(other[:13])+other[13:])},
+		"twice, the other short":     {asked(token, "Authorization: x")},
+		"another value":              {asked(other)},
+		"a value that goes on":       {asked(token + "t")},
+		"a value that ends early":    {asked(token[:len(token)-1])},
+		"a name that goes on":        {asked("Proxy-" + token)},
+		"a value of another field":   {asked("Cookie" + strings.TrimPrefix(token, "Authorization"))},
+		"longer than a read":         {long},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: append([]string{asked(token)}, in...)}})
+			r.next(t)
+			before, all := r.got, strings.Join(in, "")
+			for r.got-before < len(all) || r.buffer.Buffered() > 0 {
+				if len(r.conn.Conn.(*pieces).left) == 0 && r.buffer.Buffered() == 0 {
+					t.Fatalf("net/http reads %d bytes of %d", r.got-before, len(all))
+				}
+				r.next(t)
+			}
+		})
+	}
+}
+
+// TestNobodyGetsAnothersField holds that what a head was left without goes to
+// its own handler or to nobody: not to the handler of the next one, even if
+// there was none for it.
+func TestNobodyGetsAnothersField(t *testing.T) {
+	t.Parallel()
+	var f recalled
+	leave := func(head string) int { return f.leaveOut([]byte(head), true) }
+	h := http.Header{}
+	leave(asked(token))
+	h.Set("Authorization", strings.TrimPrefix(token, "Authorization: "))
+	f.putBack(h)
+	if n := leave(asked(token)); n != len(asked()) {
+		t.Fatalf("%d bytes remain, want %d", n, len(asked()))
+	}
+	for name, head := range map[string]string{
+		"none":      asked(),
+		"two":       asked(token, token),
+		"not whole": asked(token)[:40],
+	} {
+		leave(asked(token)) // which nobody handles
+		leave(head)
+		h := http.Header{}
+		if f.putBack(h); len(h) > 0 {
+			t.Errorf("%s: the next request is given %v", name, h)
+		}
+	}
+	leave(asked(token))
+	f.leaveOut([]byte(asked()+asked()), false)
+	h = http.Header{}
+	if f.putBack(h); len(h) > 0 {
+		t.Errorf("the next of two is given %v", h)
+	}
+	leave(asked(token))
+	f.putBack(http.Header{})
+	h = http.Header{}
+	if f.putBack(h); len(h) > 0 {
+		t.Errorf("what was given back is given once more: %v", h)
+	}
+}
+
+// TestWaitingTouchesNoField holds what lets the goroutine that waits for the
+// client to leave read beside the handler.
+func TestWaitingTouchesNoField(t *testing.T) {
+	t.Parallel()
+	r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: []string{asked(token), asked(token), asked(), asked()}}})
+	r.next(t)
+	request, err := http.ReadRequest(r.buffer)
+	if err != nil || len(request.Header["Authorization"]) != 0 {
+		t.Fatalf("net/http reads %v, %v", request.Header, err)
+	}
+	known := r.conn.fields
+	r.watch()
+	if r.conn.fields != known {
+		t.Error("the read of one byte changed what is known")
+	}
+	r.conn.fields.putBack(request.Header)
+	if len(request.Header["Authorization"]) != 1 {
+		t.Errorf("the handler sees %v", request.Header)
+	}
+	for range 2 {
+		if h, _ := r.next(t); len(h["Authorization"]) != 0 {
+			t.Errorf("the next handler sees %v", h)
+		}
+	}
+}
+
+func TestAConnectionOfManyLearnsNoMore(t *testing.T) {
+	t.Parallel()
+	var in []string
+	of := func(i int) string { return asked(fmt.Sprintf("Authorization: Bearer %040d", i)) }
+	for i := range mostVain + 2 {
+		in = append(in, of(i))
+	}
+	last := of(mostVain - 1) // that it has learned
+	in = append(in, of(mostVain+1), of(mostVain+1), last, of(0), of(0))
+	r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: in}})
+	for i := range mostVain + 4 {
+		if _, n := r.next(t); n != len(last) {
+			t.Fatalf("request %d: %d bytes of %d are read", i, n, len(last))
+		}
+	}
+	if _, n := r.next(t); n != len(asked()) {
+		t.Errorf("%d bytes of %d are read, though it knew this value", n, len(last))
+	}
+	// That it came again is worth to go on.
+	r.next(t)
+	if _, n := r.next(t); n != len(asked()) {
+		t.Errorf("%d bytes of %d are read, though it may learn again", n, len(last))
+	}
+}
+
+func TestOnlyWhatPaysIsRemembered(t *testing.T) {
+	t.Parallel()
+	for length, kept := range map[int]bool{
+		0: false, leastRecall - 1: false, leastRecall: true, mostRecall: true, mostRecall + 1: false,
+	} {
+		var f recalled
+		value := strings.Repeat("v", length)
+		head := asked("Cookie: " + value)
+		f.leaveOut([]byte(head), true)
+		f.putBack(http.Header{"Cookie": {value}})
+		if n := f.leaveOut([]byte(head), true); (n < len(head)) != kept {
+			t.Errorf("of a head with %d bytes of cookie remain %d of %d", length, n, len(head))
+		}
+	}
+}
+
+// again sends the same request with each read.
+type again struct {
+	net.Conn
+	request string
+}
+
+func (a again) Read(p []byte) (int, error) { return copy(p, a.request), nil }
+
+func TestRecallReadsWithoutAllocating(t *testing.T) {
+	request := asked(token, cookie, browser, accepts)
+	r := receiverOf(&guarded{guard: new(Guard), Conn: again{request: request}})
+	r.next(t)
+	buf := make([]byte, 4096)
+	n := 0
+	if allocs := testing.AllocsPerRun(100, func() { n, _ = r.conn.Read(buf) }); allocs != 0 {
+		t.Errorf("a head costs %v allocations", allocs)
+	}
+	if n != len(asked()) {
+		t.Errorf("%d bytes are read, want %d", n, len(asked()))
+	}
+}
+
+// TestTheServerRecalls holds that the parts are put together: the fields come
+// back on a connection of our own server.
+func TestTheServerRecalls(t *testing.T) {
+	t.Parallel()
+	left := make(chan fieldSet, 1) // which are known and have come again
+	s := New(Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, set := &wireOf(r).conn.fields, fieldSet(0)
+		for i := range f.known {
+			if bit := fieldSet(1) << i; f.held&bit != 0 && f.known[i].vain == 0 {
+				set |= bit
+			}
+		}
+		left <- set
+	}), Observer{}), Config{Addr: "127.0.0.1:0", DrainDelay: -1})
+	addr, err := s.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.Run(t.Context()) }()
+	t.Cleanup(func() { _ = s.Close() })
+	c, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answers := bufio.NewReader(c)
+	for i, want := range []fieldSet{0, 1<<len(recallable) - 1} {
+		if _, err := io.WriteString(c, asked(token, cookie, browser, accepts)); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-left; got != want {
+			t.Errorf("request %d was left without %b, want %b", i, got, want)
+		}
+		if _, err := http.ReadResponse(answers, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// script makes choices of a fuzzer's bytes; of none it chooses 0.
+type script struct{ left []byte }
+
+func (s *script) choose(n int) int {
+	if len(s.left) == 0 {
+		return 0
+	}
+	b := s.left[0]
+	s.left = s.left[1:]
+	return int(b) % n
+}
+
+func choice[T any](s *script, of ...T) T { return of[s.choose(len(of))] }
+
+// dialogue is what a client sends on one connection, and how.
+type dialogue struct {
+	pieces []string
+	watch  []int // before a request is handled, behind its body, or never
+	spoil  []bool
+}
+
+const (
+	watchNever = iota
+	watchBefore
+	watchBehind
+)
+
+var spoken = []string{
+	strings.Repeat("t", 60), strings.Repeat("t", 59) + "u", strings.Repeat("u", 60), strings.Repeat("ab cd\t", 9) + "z",
+	strings.Repeat("l", leastRecall), strings.Repeat("s", leastRecall-1), strings.Repeat("m", mostRecall), strings.Repeat("n", mostRecall+1),
+	strings.Repeat("\xc3\xa9", 30), "", "x", strings.Repeat("t", 40) + "\x01", strings.Repeat("t", 40) + "\x7f",
+}
+
+// field is one of a head. The first choices are the common ones, and what
+// net/http refuses is rare: it ends the conversation.
+func (s *script) field() string {
+	name := choice(s, "Authorization", "Cookie", "User-Agent", "Accept", "Authorization", "Cookie", "X-Other", "Accept-Encoding", "Cookie2", "Proxy-Authorization")
+	switch s.choose(8) {
+	case 1:
+		name = strings.ToLower(name)
+	case 2:
+		name = strings.ToUpper(name)
+	case 3:
+		name = strings.ToLower(name[:2]) + strings.ToUpper(name[2:])
+	}
+	colon := ": "
+	switch s.choose(16) {
+	case 1, 2:
+		colon = ":"
+	case 3, 4:
+		colon = ":\t \t"
+	case 5:
+		if s.choose(8) == 7 {
+			colon = " : "
+		}
+	}
+	value := spoken[0]
+	switch n := s.choose(32); {
+	case n < 11:
+		value = spoken[n]
+	case n == 31:
+		value = spoken[11+s.choose(2)]
+	}
+	return name + colon + value + choice(s, "", "", "", " ", "\t", " \t ") + "\r\n"
+}
+
+// request is a whole message.
+func (s *script) request() string {
+	var b strings.Builder
+	b.WriteString(choice(s, "GET", "POST", "HEAD", "OPTIONS", "PUT"))
+	line := choice(s, " / HTTP/1.1\r\n", " /a?b=c HTTP/1.1\r\n", " http://a/ HTTP/1.1\r\n", " * HTTP/1.1\r\n", " / HTTP/1.0\r\nConnection: keep-alive\r\n")
+	b.WriteString(line)
+	if s.choose(64) != 63 {
+		b.WriteString("Host: a\r\n")
+	}
+	for range s.choose(5) {
+		b.WriteString(s.field())
+	}
+	if n := s.choose(16); n > 12 {
+		b.WriteString("X-Filler: " + strings.Repeat("x", 3000+s.choose(256)*8) + "\r\n")
+	}
+	kind := s.choose(8)
+	if strings.Contains(line, "/1.0") {
+		kind %= 4 // it knows no chunks
+	}
+	switch kind {
+	case 1, 2:
+		body := strings.Repeat("body\r\n", s.choose(8))
+		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	case 3:
+		body := strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", s.choose(256))
+		fmt.Fprintf(&b, "Expect: 100-continue\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	case 4, 5:
+		b.WriteString("Trailer: Authorization, X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n")
+		for range s.choose(4) {
+			n := 1 + s.choose(40)
+			fmt.Fprintf(&b, "%x\r\n%s\r\n", n, strings.Repeat("c", n))
+		}
+		b.WriteString("0\r\n" + choice(s, "", "", "Authorization: "+spoken[0]+"\r\n", "X-Sum: 1\r\n") + "\r\n")
+	default:
+		b.WriteString("\r\n")
+	}
+	return b.String()
+}
+
+func (s *script) dialogue() (d dialogue) {
+	joined := "" // to what comes next
+	for range 24 {
+		if len(s.left) == 0 {
+			break
+		}
+		d.watch = append(d.watch, choice(s, watchNever, watchNever, watchNever, watchNever, watchBefore, watchBehind))
+		d.spoil = append(d.spoil, s.choose(2) == 1)
+		message := joined + s.request()
+		joined = ""
+		switch s.choose(12) {
+		default:
+			d.pieces = append(d.pieces, message)
+		case 7:
+			joined = message
+		case 10:
+			cut := 1 + s.choose(min(256, len(message)-1))
+			d.pieces = append(d.pieces, message[:cut])
+			joined = message[cut:]
+		case 9:
+			cut := max(1, len(message)-1-s.choose(min(256, len(message)-1)))
+			d.pieces = append(d.pieces, message[:cut], message[cut:])
+		case 11:
+			step := 1 + s.choose(16)
+			for piece := range slices.Chunk([]byte(message), step) {
+				d.pieces = append(d.pieces, string(piece))
+			}
+		}
+	}
+	if joined != "" {
+		d.pieces = append(d.pieces, joined)
+	}
+	return d
+}
+
+// approved reports whether net/http gives the request to a handler.
+func approved(r *http.Request) bool {
+	if r.ProtoAtLeast(1, 1) && r.Host == "" {
+		return false
+	}
+	for name, values := range r.Header {
+		if strings.Contains(name, " ") {
+			return false
+		}
+		for _, value := range values {
+			if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// hold compares what handlers see behind a guard with what net/http makes of
+// the same bytes, and returns how many requests they saw and how many fields
+// were recalled.
+func (d dialogue) hold(t *testing.T) (seen, recalled int) {
+	t.Helper()
+	var (
+		all   = strings.Join(d.pieces, "")
+		plain = bufio.NewReader(strings.NewReader(all))
+		c     = &guarded{guard: new(Guard), Conn: &pieces{left: slices.Clone(d.pieces)}}
+		r     = receiverOf(c)
+	)
+	for i := 0; ; i++ {
+		want, wantErr := http.ReadRequest(plain)
+		got, err := http.ReadRequest(r.buffer)
+		if err != nil {
+			if wantErr == nil && c.why.Load() == nil {
+				t.Fatalf("request %d: net/http reads it of the whole, and not behind the guard: %v\n%q", i, err, d.pieces)
+			}
+			return seen, recalled
+		}
+		if wantErr != nil {
+			t.Fatalf("request %d: net/http reads it behind the guard only; else %v\n%q", i, wantErr, d.pieces)
+		}
+		if a, b := approved(want), approved(got); a != b {
+			t.Fatalf("request %d: net/http approves of it: %t, behind the guard %t\n%q", i, a, b, d.pieces)
+		} else if !a {
+			return seen, recalled
+		}
+		before := maps.Clone(got.Header)
+		watch := watchNever
+		if i < len(d.watch) {
+			watch = d.watch[i]
+		}
+		if watch == watchBefore && got.Body == http.NoBody {
+			r.watch()
+		}
+		c.fields.putBack(got.Header)
+		seen++
+		for name, values := range got.Header {
+			if _, read := before[name]; !read {
+				recalled += len(values)
+			}
+		}
+		sent, wantErr := io.ReadAll(want.Body)
+		body, err := io.ReadAll(got.Body)
+		if (err == nil) != (wantErr == nil) && c.why.Load() == nil {
+			t.Fatalf("request %d: the body ends with %v, behind the guard with %v\n%q", i, wantErr, err, d.pieces)
+		}
+		if err != nil {
+			return seen, recalled
+		}
+		type view struct {
+			Method, Target, Proto, Host, Body string
+			Header, Trailer                   http.Header
+			Length                            int64
+			Coding                            []string
+		}
+		see := func(r *http.Request, body []byte) view {
+			return view{r.Method, r.RequestURI, r.Proto, r.Host, string(body), r.Header, r.Trailer, r.ContentLength, r.TransferEncoding}
+		}
+		if diff := cmp.Diff(see(want, sent), see(got, body)); diff != "" {
+			t.Fatalf("request %d: net/http (-), behind the guard (+)\n%s\n%q", i, diff, d.pieces)
+		}
+		if i < len(d.spoil) && d.spoil[i] {
+			for _, values := range got.Header {
+				values[0] = "spoiled"
+			}
+			got.Header["Cookie"] = append(got.Header["Cookie"], "spoiled")
+			delete(got.Header, "Accept")
+		}
+		if watch == watchBehind {
+			r.watch()
+		}
+		if got.Close {
+			return seen, recalled
+		}
+	}
+}
+
+// scripts are conversations by chance, always the same ones.
+func scripts() (list [][]byte) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 300 {
+		in := make([]byte, 100+i*2)
+		for at := range in {
+			in[at] = byte(random.Uint32())
+		}
+		list = append(list, in)
+	}
+	return list
+}
+
+// TestTheSeedsRecall holds that FuzzRecalled starts from conversations that
+// are long enough, and in which there is something to be recalled.
+func TestTheSeedsRecall(t *testing.T) {
+	t.Parallel()
+	var requests, fields, recalling int
+	for _, in := range scripts() {
+		s := script{in}
+		seen, recalled := s.dialogue().hold(t)
+		requests += seen
+		fields += recalled
+		if recalled > 0 {
+			recalling++
+		}
+	}
+	if requests < 1500 || fields < 200 || recalling < 100 {
+		t.Errorf("%d requests, %d fields recalled in %d conversations", requests, fields, recalling)
+	}
+}
+
+// FuzzRecalled holds the guard to what net/http makes of the same bytes, for
+// any conversation and however it is cut.
+func FuzzRecalled(f *testing.F) {
+	for _, in := range scripts() {
+		f.Add(in)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s := script{in}
+		s.dialogue().hold(t)
+	})
+}
