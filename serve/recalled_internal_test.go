@@ -132,12 +132,14 @@ func TestAKnownFieldIsLeftOut(t *testing.T) {
 
 func TestAnUncommonHeadIsLeftWhole(t *testing.T) {
 	t.Parallel()
+	const refusable = "no request\r\n"
 	long := asked(token, "X-Long: "+strings.Repeat("x", 5000))
 	for name, in := range map[string][]string{
 		"split":                      {asked(token)[:40], asked(token)[40:]},
 		"split before its last byte": {asked(token)[:len(asked(token))-1], "\n"},
 		"with another behind it":     {asked(token) + asked(token)},
 		"with half of another":       {asked(token) + asked(token)[:20], asked(token)[20:]},
+		"with a refused one behind":  {asked(token) + refusable},
 		"behind the end of another":  {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo", "dy" + asked(token)},
 		"the field twice":            {asked(token, token)},
 		"known first, then not":      {asked(token, other)},
@@ -156,11 +158,11 @@ func TestAnUncommonHeadIsLeftWhole(t *testing.T) {
 			r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: append([]string{asked(token)}, in...)}})
 			r.next(t)
 			before, all := r.got, strings.Join(in, "")
-			for r.got-before < len(all) || r.buffer.Buffered() > 0 {
-				if len(r.conn.Conn.(*pieces).left) == 0 && r.buffer.Buffered() == 0 {
-					t.Fatalf("net/http reads %d bytes of %d", r.got-before, len(all))
-				}
+			for len(r.conn.Conn.(*pieces).left) > 0 || r.buffer.Buffered() > 0 {
 				r.next(t)
+			}
+			if got := r.got - before; got != len(strings.TrimSuffix(all, refusable)) {
+				t.Errorf("net/http reads %d bytes of %d", got, len(all))
 			}
 		})
 	}
@@ -598,7 +600,7 @@ func TestTheSeedsRecall(t *testing.T) {
 			recalling++
 		}
 	}
-	if requests < 1500 || fields < 200 || recalling < 100 {
+	if requests < 1500 || fields < 150 || recalling < 75 {
 		t.Errorf("%d requests, %d fields recalled in %d conversations", requests, fields, recalling)
 	}
 }
