@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -122,6 +123,7 @@ func conversations() map[string][]turn {
 		"the handler keeps them":     each(ann, getting("X-Case: keep", ofAnn, session), bob, getting("X-Case: tell", ofBob), getting("X-Case: tell", session)),
 		"the handler panics":         each(ann, getting("X-Case: panic", ofAnn), ann, getting("X-Case: panic", ofBob), getting()),
 		"the handler reads nothing":  each(ann, asking("POST / HTTP/1.1", "X-Case: ignore", ofAnn, "Content-Length: 4")+"body", ann),
+		"another goroutine reads":    {each(ann)[0], inWrites(asking("POST / HTTP/1.1", "X-Case: elsewhere", ofAnn, "Content-Length: 4"), "body"), {[]string{asking("POST / HTTP/1.1", "X-Case: elsewhere", ofAnn, "Content-Length: 4"), "body" + bob, ann}, 3, ""}},
 		"the connection taken over":  {each(ann)[0], each(ann)[0], inWrites(getting("X-Case: hijack", "X-Raw: "+strconv.Itoa(len(ann)), ofAnn), ann)},
 		"taken over at once":         {each(ann)[0], each(ann)[0], inWrites(getting("X-Case: hijack", "X-Raw: "+strconv.Itoa(len(ann)), ofAnn) + ann)},
 		"no host":                    each(ann, ann, "GET / HTTP/1.1\r\n"+ofAnn+"\r\n\r\n"),
@@ -177,9 +179,18 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	list("header", r.Header)
-	if does != "ignore" {
+	read := func() {
 		body, err := io.ReadAll(r.Body)
 		fmt.Fprintf(&seen, "body: %q, %v\n", body, err)
+	}
+	switch does {
+	case "ignore":
+	case "elsewhere":
+		var reader sync.WaitGroup
+		reader.Go(read)
+		reader.Wait()
+	default:
+		read()
 	}
 	list("trailer", r.Trailer)
 	m.mu.Lock()
@@ -457,5 +468,44 @@ func TestAHeadBegunBesideAHandlerIsWhole(t *testing.T) {
 				t.Errorf("net/http's handler (-), ours (+)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAConnectionHandedOverForgets goes on with a conversation in another
+// process, which knows nothing of what the first one knew.
+func TestAConnectionHandedOverForgets(t *testing.T) {
+	t.Parallel()
+	between := newPassage()
+	run := func(cfg serve.Config) (leave func(), addr net.Addr) {
+		cfg.DrainTimeout = time.Minute
+		s := serve.New(serve.Observe(new(mirror), serve.Observer{}), cfg)
+		addr, err := s.Listen(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithCancelCause(context.WithoutCancel(t.Context()))
+		go func() { _ = s.Run(ctx) }()
+		t.Cleanup(func() { end(nil); _ = s.Close() })
+		return func() { end(serve.ErrSuccessor) }, addr
+	}
+	leave, addr := run(serve.Config{Addr: "127.0.0.1:0", HandOver: between.take})
+	run(serve.Config{Addr: "127.0.0.1:0", Adopt: between})
+
+	c := (&running{addr: addr.String()}).dial(t)
+	ann, none := getting(ofAnn, session), getting()
+	before, behind := each(ann, ann, ann), each(none, ann, getting(ofBob), ann, none, ann)
+	got := talk(t, c, before)
+	leave()
+	for end := time.Now().Add(time.Minute); between.taken.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the connection was not handed over")
+		}
+	}
+	got = append(got, talk(t, c, behind)...)
+
+	plain := pipes{newPassage()}
+	plainly(t, plain, new(mirror), nil)
+	if diff := cmp.Diff(talk(t, plain.dial(t), append(before, behind...)), got); diff != "" {
+		t.Errorf("net/http's handler (-), ours (+)\n%s", diff)
 	}
 }
