@@ -90,7 +90,7 @@ type guarded struct {
 	guard  *Guard
 	frames framing
 	fields recalled // that the last requests had
-	poison string // what is left to hand on in place of what was refused
+	poison string   // what is left to hand on in place of what was refused
 	why    atomic.Pointer[refusal]
 	raw    atomic.Bool
 	within atomic.Bool              // a message has begun and not ended

@@ -17,12 +17,14 @@ import (
 // has no other message behind it; if it is the only one of its name; and if its
 // name, in any case, and its value are those that net/http has made of the
 // field before. A head that is split, pipelined or otherwise uncommon
-// is net/http's alone. Nobody but the handler of that head gets the field: the
-// next head forgets what its forerunner was left without.
+// is net/http's alone. Nobody but the handler of that head gets the field: what
+// was given back is forgotten, and where net/http calls no handler it reads no
+// other head.
 //
 // Only the goroutine that serves the connection comes here: it reads a head, and
 // calls the handler. The one that waits for the client to leave meanwhile
-// asks for a single byte, and is sent away before it touches anything.
+// asks for a single byte, and is sent away before it touches anything. So it is
+// with a handler's own that reads a body: what it reads begins no message.
 type recalled struct {
 	known [len(recallable)]knownField
 	held  fieldSet // which of them there are
