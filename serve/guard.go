@@ -89,8 +89,8 @@ type guarded struct {
 	net.Conn
 	guard  *Guard
 	frames framing
-	fields recalled // that the last requests had
-	poison string   // what is left to hand on in place of what was refused
+	fields *recalled // nil if nobody would put them back
+	poison string    // what is left to hand on in place of what was refused
 	why    atomic.Pointer[refusal]
 	raw    atomic.Bool
 	within atomic.Bool              // a message has begun and not ended
@@ -119,7 +119,7 @@ func (c *guarded) Read(p []byte) (int, error) {
 	deliver, why := c.frames.feed(p[:n])
 	c.within.Store(c.frames.phase != between)
 	if why == "" {
-		if starts && len(p) >= leastHead {
+		if c.fields != nil && starts && len(p) >= leastHead {
 			n = c.fields.leaveOut(p[:n], c.frames.begun == 0)
 		}
 		return n, err

@@ -21,6 +21,9 @@ import (
 // was given back is forgotten, and where net/http calls no handler it reads no
 // other head.
 //
+// It is for connections of which somebody puts back what is left out, and no
+// others have one.
+//
 // Only the goroutine that serves the connection comes here: it reads a head, and
 // calls the handler. The one that waits for the client to leave meanwhile
 // asks for a single byte, and is sent away before it touches anything. So it is
@@ -117,8 +120,7 @@ func (f *recalled) leaveOut(b []byte, alone bool) (n int) {
 // recallableOf returns which of the recallable fields a line is, if any.
 func recallableOf(line []byte) (int, fieldSet) {
 	for i := range recallable {
-		// Most lines are told apart by where their colon is.
-		if name := recallable[i].lower; len(line) > len(name) && line[len(name)] == ':' && equalFold(line[:len(name)], name) {
+		if isField(line, recallable[i].lower) {
 			return i, 1 << i
 		}
 	}

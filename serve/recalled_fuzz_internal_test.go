@@ -175,12 +175,12 @@ func approved(r *http.Request) bool {
 // hold compares what handlers see behind a guard with what net/http makes of
 // the same bytes, and returns how many requests they saw and how many fields
 // were recalled.
-func (d dialogue) hold(t *testing.T) (seen, recalled int) {
+func (d dialogue) hold(t *testing.T) (seen, again int) {
 	t.Helper()
 	var (
 		all   = strings.Join(d.pieces, "")
 		plain = bufio.NewReader(strings.NewReader(all))
-		c     = &guarded{guard: new(Guard), Conn: &pieces{left: slices.Clone(d.pieces)}}
+		c     = &guarded{guard: new(Guard), fields: new(recalled), Conn: &pieces{left: slices.Clone(d.pieces)}}
 		r     = receiverOf(c)
 	)
 	for i := 0; ; i++ {
@@ -190,7 +190,7 @@ func (d dialogue) hold(t *testing.T) (seen, recalled int) {
 			if wantErr == nil && c.why.Load() == nil {
 				t.Fatalf("request %d: net/http reads it of the whole, and not behind the guard: %v\n%q", i, err, d.pieces)
 			}
-			return seen, recalled
+			return seen, again
 		}
 		if wantErr != nil {
 			t.Fatalf("request %d: net/http reads it behind the guard only; else %v\n%q", i, wantErr, d.pieces)
@@ -198,7 +198,7 @@ func (d dialogue) hold(t *testing.T) (seen, recalled int) {
 		if a, b := approved(want), approved(got); a != b {
 			t.Fatalf("request %d: net/http approves of it: %t, behind the guard %t\n%q", i, a, b, d.pieces)
 		} else if !a {
-			return seen, recalled
+			return seen, again
 		}
 		before := maps.Clone(got.Header)
 		watch := watchNever
@@ -212,7 +212,7 @@ func (d dialogue) hold(t *testing.T) (seen, recalled int) {
 		seen++
 		for name, values := range got.Header {
 			if _, read := before[name]; !read {
-				recalled += len(values)
+				again += len(values)
 			}
 		}
 		sent, wantErr := io.ReadAll(want.Body)
@@ -221,7 +221,7 @@ func (d dialogue) hold(t *testing.T) (seen, recalled int) {
 			t.Fatalf("request %d: the body ends with %v, behind the guard with %v\n%q", i, wantErr, err, d.pieces)
 		}
 		if err != nil {
-			return seen, recalled
+			return seen, again
 		}
 		type view struct {
 			Method, Target, Proto, Host, Body string
@@ -246,7 +246,7 @@ func (d dialogue) hold(t *testing.T) (seen, recalled int) {
 			r.watch()
 		}
 		if got.Close {
-			return seen, recalled
+			return seen, again
 		}
 	}
 }

@@ -112,7 +112,7 @@ func TestAKnownFieldIsLeftOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := asked(token, cookie, browser, accepts)
-			r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: []string{first, tc.request, tc.request}}})
+			r := receiverOf(&guarded{guard: new(Guard), fields: new(recalled), Conn: &pieces{left: []string{first, tc.request, tc.request}}})
 			if _, n := r.next(t); n != len(first) {
 				t.Fatalf("of the first request net/http reads %d bytes, want all %d", n, len(first))
 			}
@@ -150,7 +150,7 @@ func TestAnUncommonHeadIsLeftWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: append([]string{asked(token)}, in...)}})
+			r := receiverOf(&guarded{guard: new(Guard), fields: new(recalled), Conn: &pieces{left: append([]string{asked(token)}, in...)}})
 			r.next(t)
 			before, all := r.got, strings.Join(in, "")
 			for len(r.conn.Conn.(*pieces).left) > 0 || r.buffer.Buffered() > 0 {
@@ -210,15 +210,15 @@ func TestNobodyGetsAnothersField(t *testing.T) {
 // client to leave read beside the handler.
 func TestWaitingTouchesNoField(t *testing.T) {
 	t.Parallel()
-	r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: []string{asked(token), asked(token), asked(), asked()}}})
+	r := receiverOf(&guarded{guard: new(Guard), fields: new(recalled), Conn: &pieces{left: []string{asked(token), asked(token), asked(), asked()}}})
 	r.next(t)
 	request, err := http.ReadRequest(r.buffer)
 	if err != nil || len(request.Header["Authorization"]) != 0 {
 		t.Fatalf("net/http reads %v, %v", request.Header, err)
 	}
-	known := r.conn.fields
+	known := *r.conn.fields
 	r.watch()
-	if r.conn.fields != known {
+	if *r.conn.fields != known {
 		t.Error("the read of one byte changed what is known")
 	}
 	r.conn.fields.putBack(request.Header)
@@ -241,7 +241,7 @@ func TestAConnectionOfManyLearnsNoMore(t *testing.T) {
 	}
 	last := of(mostVain - 1) // that it has learned
 	in = append(in, of(mostVain+1), of(mostVain+1), last, of(0), of(0))
-	r := receiverOf(&guarded{guard: new(Guard), Conn: &pieces{left: in}})
+	r := receiverOf(&guarded{guard: new(Guard), fields: new(recalled), Conn: &pieces{left: in}})
 	for i := range mostVain + 4 {
 		if _, n := r.next(t); n != len(last) {
 			t.Fatalf("request %d: %d bytes of %d are read", i, n, len(last))
@@ -283,7 +283,7 @@ func (a again) Read(p []byte) (int, error) { return copy(p, a.request), nil }
 
 func TestRecallReadsWithoutAllocating(t *testing.T) {
 	request := asked(token, cookie, browser, accepts)
-	r := receiverOf(&guarded{guard: new(Guard), Conn: again{request: request}})
+	r := receiverOf(&guarded{guard: new(Guard), fields: new(recalled), Conn: again{request: request}})
 	r.next(t)
 	buf := make([]byte, 4096)
 	n := 0
@@ -301,7 +301,7 @@ func TestTheServerRecalls(t *testing.T) {
 	t.Parallel()
 	left := make(chan fieldSet, 1) // which are known and have come again
 	s := New(Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, set := &wireOf(r).conn.fields, fieldSet(0)
+		f, set := wireOf(r).conn.fields, fieldSet(0)
 		for i := range f.known {
 			if bit := fieldSet(1) << i; f.held&bit != 0 && f.known[i].vain == 0 {
 				set |= bit

@@ -101,7 +101,8 @@ func (s *Server) leaving(next http.Handler) http.Handler {
 }
 
 // wire gives the requests of a connection a context that knows it, where that
-// is of use: behind Observe, and with a guard, which HTTP/2 has not.
+// is of use: behind Observe, and with a guard, which HTTP/2 has not. Observe
+// puts back what such a connection leaves out.
 func (s *Server) wire(next http.Handler) func(context.Context, net.Conn) context.Context {
 	observed, _ := next.(*observer)
 	return func(ctx context.Context, c net.Conn) context.Context {
@@ -112,6 +113,7 @@ func (s *Server) wire(next http.Handler) func(context.Context, net.Conn) context
 		if observed == nil || conn == nil {
 			return ctx
 		}
+		conn.fields = new(recalled)
 		w := &wire{Context: ctx, conn: conn, drain: s.drain}
 		if peer := c.RemoteAddr(); peer != nil { // some listener's connections have none
 			w.peer = withoutPort(peer.String())
