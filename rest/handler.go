@@ -182,8 +182,15 @@ func (h *handler) admitted(ctx context.Context, s *scope.Scope, w http.ResponseW
 	if err != nil {
 		return err
 	}
+	var found look
+	if h.asksByPath(r) {
+		if found = h.look(s, r); found.answers() {
+			h.sendKept(w, r, found.kept)
+			return nil
+		}
+	}
 	call := h.spec.NewCall()
-	taken, err := h.take(ctx, s, w, r, call, body)
+	taken, err := h.take(ctx, s, w, r, call, body, found)
 	if !taken { // nor after a panic: who knows who has it then
 		call.Release()
 	}
@@ -192,7 +199,7 @@ func (h *handler) admitted(ctx context.Context, s *scope.Scope, w http.ResponseW
 
 // take reads the input and answers, from what is kept or by the call. It
 // reports whether somebody else has the call now.
-func (h *handler) take(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call, body []byte) (taken bool, err error) {
+func (h *handler) take(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call, body []byte, found look) (taken bool, err error) {
 	if err := h.input.Read(r, r.URL.RawQuery, body, call.In()); err != nil {
 		return false, err
 	}
@@ -202,7 +209,10 @@ func (h *handler) take(ctx context.Context, s *scope.Scope, w http.ResponseWrite
 		}
 	}
 	if h.answers != nil {
-		return h.serveKept(ctx, s, w, r, call)
+		if !found.tried {
+			found = h.look(s, r)
+		}
+		return h.serveKept(ctx, s, w, r, call, found)
 	}
 	ctx, err = h.precondition(ctx, r)
 	if err != nil {

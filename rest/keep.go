@@ -113,24 +113,55 @@ func (h *handler) compileKeeping() (err error) {
 	return err
 }
 
-// serveKept answers from what is kept, or makes it. The call goes over to
-// whoever makes an answer; then it is not to be released, because that may take
-// longer than this request.
-func (h *handler) serveKept(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call) (taken bool, err error) {
+// look is what was found of a kept answer.
+type look struct {
+	kept  *Kept
+	err   error  // that is kept in its place
+	key   string // if the answer is to be made
+	due   bool
+	tried bool
+}
+
+// answers reports whether there is an answer that need not be made anew.
+func (l look) answers() bool { return l.kept != nil && !l.due && l.err == nil }
+
+// asksByPath reports whether a request may be answered from what is kept before
+// its input is read: its path alone is in the key then, and the input. What is
+// kept under it was made of the same input, which was in order.
+func (h *handler) asksByPath(r *http.Request) bool {
+	return h.answers != nil && r.URL.RawQuery == "" && (h.quota == nil || !h.spec.CountsInput())
+}
+
+func (h *handler) look(s *scope.Scope, r *http.Request) look {
 	buf := buffers.Get().(*[]byte)
 	key := h.appendKey((*buf)[:0], &s.Principal, r)
-	k, due, err := h.answers.Look(key)
-	if err == nil && (k == nil || due) {
-		taken = true
-		m := Making{Key: string(key), Run: h.apart(s), Make: func(ctx context.Context) (*Kept, error) { return h.make(ctx, call) }}
-		if m.Tags, err = h.spec.Keep.Tags.Of(call.In()); err == nil {
-			k, err = h.made(ctx, m, k)
-		}
+	l := look{tried: true}
+	l.kept, l.due, l.err = h.answers.Look(key)
+	if l.err == nil && !l.answers() {
+		l.key = string(key)
 	}
 	*buf = key[:0]
 	buffers.Put(buf)
-	if err != nil {
-		return taken, err
+	return l
+}
+
+// serveKept answers from what is kept, or makes it. The call goes over to
+// whoever makes an answer; then it is not to be released, because that may take
+// longer than this request.
+func (h *handler) serveKept(ctx context.Context, s *scope.Scope, w http.ResponseWriter, r *http.Request, call op.Call, found look) (taken bool, err error) {
+	if found.err != nil {
+		return false, found.err
+	}
+	k := found.kept
+	if !found.answers() {
+		taken = true
+		m := Making{Key: found.key, Run: h.apart(s), Make: func(ctx context.Context) (*Kept, error) { return h.make(ctx, call) }}
+		if m.Tags, err = h.spec.Keep.Tags.Of(call.In()); err == nil {
+			k, err = h.made(ctx, m, k)
+		}
+		if err != nil {
+			return taken, err
+		}
 	}
 	h.sendKept(w, r, k)
 	return taken, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ashlar-go/ashlar/op"
 	"github.com/ashlar-go/ashlar/rest"
+	"github.com/ashlar-go/ashlar/rule"
 )
 
 func TestKeepingNeedsACache(t *testing.T) {
@@ -57,6 +58,64 @@ func TestACommandThatCannotInvalidateFails(t *testing.T) {
 		t.Errorf("answers %d %s", w.Code, w.Body)
 	}
 }
+
+// keepsAll is a cache that has an answer to everything, or none to anything.
+type keepsAll struct {
+	rest.Cache
+
+	kept *rest.Kept
+}
+
+func (c keepsAll) Answers(*op.Spec, time.Duration) (rest.Answers, error) { return c, nil }
+
+func (c keepsAll) Look([]byte) (*rest.Kept, bool, error) { return c.kept, false, nil }
+
+func (keepsAll) Load(ctx context.Context, m rest.Making) (*rest.Kept, error) { return m.Make(ctx) }
+
+func (keepsAll) Renew(rest.Making) {}
+
+// A path is the same input each time: it was read when the answer was made. A
+// query may say more than what the answer is kept under.
+func TestAKeptAnswerIsGivenBeforeThePathIsReadAndAfterTheQuery(t *testing.T) {
+	t.Parallel()
+	kept, err := rest.ReadKept([]byte("\x03\"a\"{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("a", 200) // more than an id may have
+	for _, tc := range []struct {
+		target string
+		kept   *rest.Kept
+		want   int
+	}{
+		{"/notes/a", nil, 200},
+		{"/notes/" + long, nil, 422},
+		{"/notes/" + long, kept, 200},
+		{"/notes/" + long + "?", kept, 200},
+		{"/notes/" + long + "?a=b", kept, 422},
+		{"/notes/a?a=b", kept, 422},
+		{"/notes/a?%zz", kept, 400},
+	} {
+		h, err := rest.New(op.Query("notes.get", "GET /notes/{id}", func(_ context.Context, in shortID) (note, error) { return note{ID: in.ID}, nil },
+			op.Public(), op.Cache(0, op.Keep(time.Minute), op.OneForEveryone())), rest.Config{Cache: keepsAll{kept: tc.kept}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", tc.target, nil)
+		r.SetPathValue("id", strings.TrimPrefix(r.URL.Path, "/notes/"))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tc.want {
+			t.Errorf("%.20s, kept %t: answers %d %s", tc.target, tc.kept != nil, w.Code, w.Body)
+		}
+	}
+}
+
+type shortID struct {
+	ID string `json:"id"`
+}
+
+func (in *shortID) Rules(r *rule.Set) { rule.Text(r, &in.ID).Len(1, 100) }
 
 func FuzzReadKept(f *testing.F) {
 	f.Add([]byte("\x03\"a\"{}"))
