@@ -15,7 +15,7 @@
 //	what do they accept  406 not_acceptable
 //	the body             408 request_timeout, 413 body_too_large, 415 media_type_unsupported, 400 on a query
 //	path, query, body    400 malformed, 422 invalid (all violations at once)
-//	is it kept           the answer, or 304, with op.Keep
+//	is it kept           the answer, or 304, with op.Keep: before the path is read if there is no query
 //	preconditions        428 precondition_required, 400 for one that the command does not know
 //	is there a place     503 operation_busy       where op.Concurrency bounds it
 //	idempotency key      400, 409, 422, or the stored answer
