@@ -28,7 +28,7 @@ type cache struct {
 type shard struct {
 	mu         sync.RWMutex
 	young, old map[string]*entry // by the key of their token
-	_          [64]byte // keep the locks of two shards off one cache line
+	_          [64]byte          // keep the locks of two shards off one cache line
 }
 
 type entry struct {
