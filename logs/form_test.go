@@ -75,7 +75,8 @@ func TestAFormHasTheTimeOfEachLine(t *testing.T) {
 	form := h.Form("request")
 	base := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
 	for _, at := range []time.Time{
-		base, base.Add(999_999_999), base.Add(time.Second), base, base.In(time.FixedZone("east", 3*3600+1800)), {},
+		base, base.Add(999_999_999), base.Add(time.Second), base, base.In(time.FixedZone("east", 3*3600+1800)),
+		{},
 		time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), time.Date(0, 12, 31, 23, 59, 59, 5e6, time.UTC), time.Unix(-1, 7e6),
 		time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
