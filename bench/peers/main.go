@@ -43,7 +43,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "fewer rounds and peers, in three minutes; writes nothing unless -o is given")
 	flag.BoolVar(&o.check, "check", false, "only check that all peers answer and refuse alike")
 	flag.BoolVar(&o.graphql, "graphql", false, "compare what serves GraphQL, and GraphQL with REST, in the closed loop")
-	flag.IntVar(&o.rounds, "rounds", 0, "rounds; all peers take turns within each (5, quick: 2)")
+	flag.IntVar(&o.rounds, "rounds", 0, "rounds; all peers take turns within each (9, quick: 2)")
 	flag.DurationVar(&o.budget, "budget", 0, "time for the loops, which is shared out (11m, GraphQL: 4m; quick: 100s)")
 	flag.IntVar(&o.clients, "clients", 64, "connections of the closed loop")
 	flag.IntVar(&o.streams, "streams", 0, "idle event streams (10 000, quick: 1 000)")
@@ -61,7 +61,7 @@ func main() {
 
 // complete fills in what depends on whether it has to be quick.
 func (o options) complete() options {
-	standard := options{rounds: 5, budget: 11 * time.Minute, streams: 10_000, out: "results"}
+	standard := options{rounds: 9, budget: 11 * time.Minute, streams: 10_000, out: "results"}
 	if o.graphql {
 		standard.budget = 4 * time.Minute
 	}
