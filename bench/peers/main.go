@@ -43,7 +43,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "fewer rounds and peers, in three minutes; writes nothing unless -o is given")
 	flag.BoolVar(&o.check, "check", false, "only check that all peers answer and refuse alike")
 	flag.BoolVar(&o.graphql, "graphql", false, "compare what serves GraphQL, and GraphQL with REST, in the closed loop")
-	flag.IntVar(&o.rounds, "rounds", 0, "rounds; all peers take turns within each (9, quick: 2)")
+	flag.IntVar(&o.rounds, "rounds", 0, "rounds; all peers take turns within each (9, GraphQL: 5, quick: 2)")
 	flag.DurationVar(&o.budget, "budget", 0, "time for the loops, which is shared out (11m, GraphQL: 4m; quick: 100s)")
 	flag.IntVar(&o.clients, "clients", 64, "connections of the closed loop")
 	flag.IntVar(&o.streams, "streams", 0, "idle event streams (10 000, quick: 1 000)")
@@ -63,7 +63,7 @@ func main() {
 func (o options) complete() options {
 	standard := options{rounds: 9, budget: 11 * time.Minute, streams: 10_000, out: "results"}
 	if o.graphql {
-		standard.budget = 4 * time.Minute
+		standard.rounds, standard.budget = 5, 4*time.Minute
 	}
 	if o.quick {
 		standard = options{rounds: 2, budget: 100 * time.Second, streams: 1000}
