@@ -148,7 +148,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) context(s *scope.Scope, r *http.Request) (context.Context, context.CancelFunc) {
 	ctx := r.Context()
 	switch {
-	case ctx == context.Context(s), s.Continues(ctx):
+	case ctx == context.Context(s), r == s.Request:
 	case scope.Context(ctx) == s:
 		// Derived from the scope before the scope had its deadline.
 		return context.WithTimeout(ctx, h.timeout)

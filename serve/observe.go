@@ -148,6 +148,7 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) { o.serve(w
 func (o *observer) serve(w http.ResponseWriter, r *http.Request, by *wire) {
 	x := &response{ResponseWriter: w, obs: o, wire: by}
 	x.scope.Begin = time.Now()
+	x.scope.Request = r
 	x.scope.Init(r.Context())
 	var within *scope.Scope
 	if by == nil {

@@ -7,27 +7,27 @@ import (
 )
 
 // recalled are the long fields that the requests of one connection have in
-// common: a token, a cookie, the name of a browser. net/http reads every letter
-// of a field four times and copies it, some thirty instructions a letter, and
-// a client that keeps its connection sends the same ones with each request. So
-// the connection leaves out of a head what net/http has read and approved on it
-// before, and the handler gets it from there.
+// common: a token, a cookie, the name of a browser. net/http looks at every
+// letter of a field three times and copies it, some thirty instructions a
+// letter, and a client that keeps its connection sends the same ones with each
+// request. So the connection leaves out of a head what net/http has read and
+// approved on it before, and the handler gets it from there.
 //
 // A field is left out only of a head that begins a read, is whole within it and
 // has no other message behind it; if it is the only one of its name; and if its
 // name, in any case, and its value are those that net/http has made of the
-// field before. A head that is split, pipelined or otherwise uncommon
-// is net/http's alone. Nobody but the handler of that head gets the field: what
+// field before. A head that is split, pipelined or otherwise uncommon is
+// net/http's alone. Nobody but the handler of that head gets the field: what
 // was given back is forgotten, and where net/http calls no handler it reads no
-// other head.
+// other head. Should it ever do so, the next head has nothing of the one before
+// either: it comes with another read.
 //
-// It is for connections of which somebody puts back what is left out, and no
-// others have one.
+// Connections of which nobody puts back what is left out have none.
 //
 // Only the goroutine that serves the connection comes here: it reads a head, and
-// calls the handler. The one that waits for the client to leave meanwhile
-// asks for a single byte, and is sent away before it touches anything. So it is
-// with a handler's own that reads a body: what it reads begins no message.
+// calls the handler. The one that waits for the client to leave meanwhile asks
+// for a single byte, and is sent away before it touches anything. So is a
+// handler's own that reads a body: what it reads begins no message.
 type recalled struct {
 	known [len(recallable)]knownField
 	held  fieldSet // which of them there are

@@ -39,6 +39,10 @@ type Scope struct {
 	Bytes     int64     // body bytes sent
 	Meter     any       // what counts the request, once it is routed; its maker's own
 
+	// Request is the one that the scope was made for, if it was made for one. As
+	// long as it is the same, nothing was put into its context since.
+	Request *http.Request
+
 	parent   context.Context
 	mu       sync.Mutex
 	deadline time.Time
@@ -54,10 +58,6 @@ type Scope struct {
 // Init binds the scope to the context that it continues: for HTTP the
 // request's own, which ends when the client is gone.
 func (s *Scope) Init(parent context.Context) { s.parent = parent }
-
-// Continues reports whether ctx is the very context that the scope continues:
-// then nothing has been put into it since, and it need not be searched.
-func (s *Scope) Continues(ctx context.Context) bool { return s.parent == ctx }
 
 // New returns a scope that continues parent.
 func New(parent context.Context) *Scope {
