@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -441,19 +443,33 @@ func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 // A token that is remembered, its revocation check, the principal and the
 // permission together cost no allocation (the budget is two).
 func TestATokenCostsNearlyNothing(t *testing.T) { //nolint:paralleltest // counts allocations
-	call, open, locked := tokened(t)
-	fewest := func(r *http.Request) float64 { // others can only add to what is counted
-		least := testing.AllocsPerRun(50, func() { call(r) })
-		for range 9 {
-			least = min(least, testing.AllocsPerRun(50, func() { call(r) }))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	// Not testing.AllocsPerRun, which cuts off what is behind the point: 13.9
+	// and 14.1 are the same. What works beside can only add to what is counted,
+	// and in some apps does so for long: the one where it costs least counts.
+	fewest := func(call func(*http.Request), r *http.Request) float64 {
+		least := math.Inf(1)
+		for range 10 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range 50 {
+				call(r)
+			}
+			runtime.ReadMemStats(&after)
+			least = min(least, float64(after.Mallocs-before.Mallocs)/50)
 		}
 		return least
 	}
-	without, with := fewest(open), fewest(locked)
-	t.Logf("%v allocations without a token, %v with one", without, with)
-	if with > without {
-		t.Errorf("a token costs %v allocations", with-without)
+	cost := math.Inf(1)
+	for range 4 {
+		call, open, locked := tokened(t)
+		without, with := fewest(call, open), fewest(call, locked)
+		t.Logf("%.2f allocations without a token, %.2f with one", without, with)
+		if cost = min(cost, with-without); cost < 0.5 {
+			return
+		}
 	}
+	t.Errorf("a token costs %.2f allocations", cost)
 }
 
 func BenchmarkToken(b *testing.B) {
