@@ -30,13 +30,12 @@ import (
 // handler's own that reads a body: what it reads begins no message.
 type recalled struct {
 	known [len(recallable)]knownField
-	held  fieldSet // which of them there are
 	out   fieldSet // left out of the head that was read last
 	fresh fieldSet // of that head, and worth to be remembered
 }
 
 type knownField struct {
-	value string
+	value string // empty if there is none yet
 	hash  uint64
 	vain  uint8 // times that it was remembered since it came again
 }
@@ -92,7 +91,7 @@ func (f *recalled) leaveOut(b []byte, alone bool) (n int) {
 			}
 			seen |= bit
 			switch value := valueOf(line[len(recallable[i].name)+1 : len(line)-2]); {
-			case f.held&bit != 0 && f.known[i].is(value):
+			case f.known[i].is(value):
 				out |= bit
 				cuts[cut] = [2]int{at, at + end}
 				cut++
@@ -139,7 +138,7 @@ func valueOf(b []byte) []byte {
 }
 
 func (k *knownField) is(value []byte) bool {
-	return len(value) == len(k.value) && maphash.Bytes(seed, value) == k.hash && string(value) == k.value
+	return k.value != "" && len(value) == len(k.value) && maphash.Bytes(seed, value) == k.hash && string(value) == k.value
 }
 
 // putBack gives a request the fields that its head was left without, and
@@ -158,7 +157,6 @@ func (f *recalled) putBack(h http.Header) {
 			k.value = h[name][0]
 			k.hash = maphash.String(seed, k.value)
 			k.vain++
-			f.held |= bit
 		}
 	}
 	f.out, f.fresh = 0, 0

@@ -303,7 +303,7 @@ func TestTheServerRecalls(t *testing.T) {
 	s := New(Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, set := wireOf(r).conn.fields, fieldSet(0)
 		for i := range f.known {
-			if bit := fieldSet(1) << i; f.held&bit != 0 && f.known[i].vain == 0 {
+			if bit := fieldSet(1) << i; f.known[i].value != "" && f.known[i].vain == 0 {
 				set |= bit
 			}
 		}
